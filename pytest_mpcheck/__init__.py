@@ -1,0 +1,73 @@
+"""pytest-mpcheck: tests for code that starts processes.
+
+Importing this package imports neither pytest nor anything else that is heavy; each name is loaded when it is first
+used.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ._checks import assert_exited, assert_isolated, assert_joined, assert_lines
+    from ._children._child import Child
+    from ._errors import BadSetting, ChildDied, ChildStuck, MpcheckError, NotPicklable, UnseenFailure
+    from ._records import (
+        ChildReport,
+        Exited,
+        Outcome,
+        ProcessId,
+        Raised,
+        Returned,
+        ScriptRun,
+        Signalled,
+        Stuck,
+    )
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "BadSetting",
+    "Child",
+    "ChildDied",
+    "ChildReport",
+    "ChildStuck",
+    "Exited",
+    "MpcheckError",
+    "NotPicklable",
+    "Outcome",
+    "ProcessId",
+    "Raised",
+    "Returned",
+    "ScriptRun",
+    "Signalled",
+    "Stuck",
+    "UnseenFailure",
+    "__version__",
+    "assert_exited",
+    "assert_isolated",
+    "assert_joined",
+    "assert_lines",
+]
+
+_HOMES = {
+    "Child": "._children._child",
+    **dict.fromkeys(("assert_exited", "assert_isolated", "assert_joined", "assert_lines"), "._checks"),
+    **dict.fromkeys(
+        ("BadSetting", "ChildDied", "ChildStuck", "MpcheckError", "NotPicklable", "UnseenFailure"), "._errors"
+    ),
+}
+"""Where the names live that are not records."""
+
+
+def __getattr__(name: str) -> Any:
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    value = globals()[name] = getattr(import_module(_HOMES.get(name, "._records"), __name__), name)
+    return value
+
+
+def __dir__() -> list[str]:
+    return __all__

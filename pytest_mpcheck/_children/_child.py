@@ -1,0 +1,237 @@
+"""`Child`: what a test holds of a worker that it started.
+
+Guarantees: every wait has a deadline; a child that is past it is ended, its stacks are in the error. A child that
+failed is remembered as unseen until somebody asks how it ended. All waiting happens in the thread that asks:
+`multiprocessing` may lose an exit status when two threads join one process (cpython#130895).
+"""
+
+from __future__ import annotations
+
+import contextlib
+from typing import Any, Protocol
+
+from .._clock import Deadline
+from .._errors import ChildStuck, MpcheckError, UnseenFailure
+from .._records import ChildReport, Outcome, ProcessId, Stuck
+from .._words import RAISE_THE_LIMIT, ending, message
+from ._echo import Echo
+from ._result import exception_of
+from ._station import Station
+
+__all__ = ["Child", "Worker"]
+
+GRACE = 1.0
+"""How long a child has between SIGTERM and SIGKILL to flush what it holds, in seconds."""
+
+_ECHO_INTERVAL = 0.1
+
+
+class Worker(Protocol):
+    """What runs a target: a process, a thread, an interpreter."""
+
+    @property
+    def kind(self) -> str: ...
+    @property
+    def station(self) -> Station | None: ...
+    @property
+    def process(self) -> Any: ...
+    @property
+    def identity(self) -> ProcessId: ...
+    @property
+    def ends_with_test(self) -> bool: ...
+    @property
+    def exitcode(self) -> int | None: ...
+    def start(self) -> None: ...
+    def wait(self, timeout: float) -> bool: ...
+    def is_alive(self) -> bool: ...
+    def outcome(self) -> Outcome: ...
+    def take(self, report: ChildReport) -> object: ...
+    def stacks(self) -> str: ...
+    def terminate(self) -> None: ...
+    def kill(self) -> None: ...
+    def suspend(self) -> None: ...
+    def resume(self) -> None: ...
+    def close(self) -> None: ...
+
+
+class Child:
+    """A worker that a test started: by default a process.
+
+    Made by the `mp_process` fixture, already started.
+    """
+
+    def __init__(self, worker: Worker, timeout: float, echo: Echo) -> None:
+        self._worker = worker
+        self._timeout = timeout
+        self._echo = echo
+        self._seen = False
+        self._asked_to_end = False
+
+    def __repr__(self) -> str:
+        return f"<Child {self.name!r} pid={self.pid} {self.start_method} {ending(self._worker.outcome())}>"
+
+    @property
+    def name(self) -> str:
+        """The child's name, as `multiprocessing.Process.name`."""
+        return str(self._worker.process.name)
+
+    @property
+    def pid(self) -> int:
+        """The process id; that of the test itself for a thread or an interpreter."""
+        return self._worker.identity.pid
+
+    @property
+    def start_method(self) -> str:
+        """``fork``, ``spawn`` or ``forkserver``; ``thread`` or ``interpreter`` under `mp_backend`."""
+        return self._worker.kind
+
+    @property
+    def process(self) -> Any:
+        """The `multiprocessing.Process` itself (`multiprocessing.dummy.DummyProcess` for a thread)."""
+        return self._worker.process
+
+    @property
+    def exitcode(self) -> int | None:
+        """The exit code, ``-N`` after signal N, ``None`` while the child runs; who reads it has looked."""
+        code = self._worker.exitcode
+        self._seen = self._seen or code is not None
+        return code
+
+    @property
+    def stdout(self) -> str:
+        """What the child, C code in it, and its own children wrote to descriptor 1 so far."""
+        return self._output("stdout")
+
+    @property
+    def stderr(self) -> str:
+        """What the child, C code in it, and its own children wrote to descriptor 2 so far."""
+        return self._output("stderr")
+
+    def is_alive(self) -> bool:
+        """Return whether the child has not ended."""
+        return self._worker.is_alive()
+
+    def join(self, timeout: float | None = None) -> None:
+        """Wait for the child to end, however it does.
+
+        Args:
+            timeout: Deadline in seconds; ``--mp-timeout`` when it is ``None``.
+
+        Raises:
+            ChildStuck: The child was still running at the deadline. It has been ended.
+        """
+        __tracebackhide__ = True
+        deadline = Deadline(self._timeout if timeout is None else timeout)
+        if not self._wait(deadline):
+            report = self._report(Stuck(deadline.seconds), stacks=self._worker.stacks())
+            self.end()
+            self._seen = True
+            remedy = f"let it end in time, or {RAISE_THE_LIMIT}"
+            raise ChildStuck(message(f"{ending(report.outcome)} and has been ended", report, remedy), report)
+
+    def result(self, timeout: float | None = None) -> Any:
+        """Wait for the child to end, and return what its target returned or raise what it raised.
+
+        An exception arrives with the child's own frames in its traceback, with cause, context and notes.
+
+        Args:
+            timeout: Deadline in seconds; ``--mp-timeout`` when it is ``None``.
+
+        Returns:
+            The value; each call gives a new copy.
+
+        Raises:
+            BaseException: What the target raised.
+            ChildDied: The child ended without a result, or with an exception that does not pickle.
+            ChildStuck: The child was still running at the deadline. It has been ended.
+        """
+        __tracebackhide__ = True
+        self.join(timeout)
+        self._seen = True
+        return self._worker.take(self._report(self._worker.outcome()))
+
+    def report(self) -> ChildReport:
+        """Return all that is known of the child now; the stacks of its threads while it runs."""
+        outcome = self._worker.outcome()
+        alive = isinstance(outcome, Stuck)
+        self._seen = self._seen or not alive
+        return self._report(outcome, stacks=self._worker.stacks() if alive else "")
+
+    def terminate(self) -> None:
+        """Ask the child to end (SIGTERM). However it ends then, it has not failed."""
+        self._worker.terminate()
+        self._asked_to_end = True
+
+    def kill(self) -> None:
+        """End the child at once (SIGKILL). It has not failed then."""
+        self._worker.kill()
+        self._asked_to_end = True
+
+    def suspend(self) -> None:
+        """Stop the child where it is (SIGSTOP), until `resume`."""
+        self._worker.suspend()
+
+    def resume(self) -> None:
+        """Let a stopped child go on (SIGCONT)."""
+        self._worker.resume()
+
+    def settle(self) -> None:
+        """See the child off at the end of a test that passed: join it, or end it when it is a daemon.
+
+        Raises:
+            ChildStuck: It did not end in time.
+            UnseenFailure: It failed, and nobody looked.
+        """
+        if self._worker.ends_with_test:
+            self.end()
+        self.join()
+        if self._worker.exitcode == 0 or self._seen or self._asked_to_end:
+            return
+        outcome = self._worker.outcome()
+        self._seen = True
+        report = self._report(outcome)
+        remedy = (
+            "call result() or assert_exited() on every child whose end matters, terminate() on those whose does not"
+        )
+        raise UnseenFailure(message(f"{ending(outcome)}, and nobody looked", report, remedy), report) from exception_of(
+            report
+        )
+
+    def end(self) -> None:
+        """End the child if it runs: SIGTERM, a moment to flush, SIGKILL. Idempotent."""
+        with contextlib.suppress(MpcheckError):  # a thread cannot be ended
+            if self._worker.is_alive():
+                self.terminate()
+                if not self._worker.wait(GRACE):
+                    self.kill()
+                    self._worker.wait(self._timeout)
+        self._worker.close()
+
+    def sections(self) -> ChildReport:
+        """Return what a failing test shows of the child; nobody has looked by that."""
+        return self._report(self._worker.outcome())
+
+    def _wait(self, deadline: Deadline) -> bool:
+        if not self._echo.wanted:
+            return self._worker.wait(deadline.remaining())
+        while not self._worker.wait(min(_ECHO_INTERVAL, deadline.remaining())):
+            self._echo.pump()
+            if deadline.passed():
+                return False
+        return True
+
+    def _output(self, stream: str) -> str:
+        station = self._worker.station
+        return "" if station is None else station.read(stream)
+
+    def _report(self, outcome: Outcome, stacks: str = "") -> ChildReport:
+        return ChildReport(
+            process=self._worker.identity,
+            name=self.name,
+            start_method=self.start_method,
+            outcome=outcome,
+            exitcode=self._worker.exitcode,
+            stdout=self.stdout,
+            stderr=self.stderr,
+            stacks=stacks,
+        )

@@ -1,0 +1,96 @@
+"""Exceptions as bytes: with traceback, cause, context and notes, of any class that can be rebuilt at all.
+
+An exception's own way of pickling calls its class with ``args`` again; that fails, or gives another text, where the
+class has an ``__init__`` of its own. So it is tried here first, in the child, and where the copy is not the original
+the object is made without that ``__init__``. Tracebacks are tblib's; its way with exceptions is not used since it
+loses what builtin ones keep outside of ``args`` (`SystemExit.code`, `SyntaxError.lineno`).
+"""
+
+from __future__ import annotations
+
+import io
+import pickle
+from collections.abc import Callable
+from types import TracebackType
+from typing import Any
+
+from ._pypy import ReducingPickler
+
+__all__ = ["dump_exception", "type_name"]
+
+
+def dump_exception(error: BaseException) -> bytes:
+    """Pickle an exception, and make sure that it can be read back.
+
+    Args:
+        error: The exception.
+
+    Returns:
+        What `pickle.loads` makes an equal exception of.
+
+    Raises:
+        Exception: It cannot be done: whatever the class of the exception raises on the way, or `TypeError`.
+    """
+    buffer = io.BytesIO()
+    _ExceptionPickler(buffer, pickle.HIGHEST_PROTOCOL).dump(error)
+    copy = pickle.loads(
+        buffer.getvalue()
+    )  # what cannot be read back must not reach the parent (cpython#79492, #103061)
+    if not _is_like(copy, error):
+        raise TypeError(f"it came back from pickling as {type_name(copy)}: {copy}")
+    return buffer.getvalue()
+
+
+def type_name(value: object) -> str:
+    """Return the qualified name of a value's type, without ``builtins``."""
+    cls = type(value)
+    return cls.__qualname__ if cls.__module__ == "builtins" else f"{cls.__module__}.{cls.__qualname__}"
+
+
+class _ExceptionPickler(ReducingPickler):  # type: ignore[misc]
+    def reducer_override(self, obj: Any) -> Any:
+        if isinstance(obj, BaseException):
+            return _reduce(obj)
+        if isinstance(obj, TracebackType):
+            from tblib.pickling_support import pickle_traceback
+
+            return pickle_traceback(obj)
+        return NotImplemented
+
+
+def _reduce(error: BaseException) -> tuple[Any, ...]:
+    reduced: Any = error.__reduce_ex__(pickle.HIGHEST_PROTOCOL)
+    make, args, *_ = reduced
+    if not _rebuilds(make, args, error):
+        make, args = _make_without_init, (type(error), args)
+    state = (
+        error.__dict__,
+        error.__traceback__,
+        error.__cause__,
+        error.__context__,
+        error.__suppress_context__,
+    )
+    return make, args, state, None, None, _set_state
+
+
+def _rebuilds(make: Callable[..., Any], args: tuple[Any, ...], error: BaseException) -> bool:
+    try:
+        return _is_like(make(*args), error)
+    except Exception:  # an __init__ of anybody's
+        return False
+
+
+def _is_like(copy: object, error: BaseException) -> bool:
+    return type(copy) is type(error) and (str(copy) == str(error) or bool(error.__dict__))
+
+
+def _make_without_init(cls: type[BaseException], args: tuple[Any, ...]) -> BaseException:
+    error = cls.__new__(cls, *args)
+    builtin: Any = next(base for base in cls.__mro__ if base.__module__ == "builtins")
+    builtin.__init__(error, *args)  # sets what the builtin class keeps outside of args
+    return error
+
+
+def _set_state(error: BaseException, state: tuple[dict[str, Any], TracebackType | None, Any, Any, bool]) -> None:
+    attributes, error.__traceback__, error.__cause__, error.__context__, error.__suppress_context__ = state
+    error.__dict__.update(attributes)

@@ -1,0 +1,67 @@
+"""The child's end: what runs in the child before, around and after the target.
+
+Guarantees: nothing here imports pytest. What the target does is not changed by any of it, except that descriptors 1
+and 2 are files (with line buffering for Python's own streams), that a signal asks for stacks, and that the process
+ends when the process of the test does.
+"""
+
+from __future__ import annotations
+
+import faulthandler
+import multiprocessing
+import os
+import sys
+from collections.abc import Callable
+from typing import IO
+
+from .. import _platforms
+from ._attempt import attempt
+from ._station import Station
+
+__all__ = ["run", "settle_in"]
+
+_kept: list[IO[bytes]] = []
+"""Files that a signal handler writes to; to be open they must be referenced."""
+
+
+def run(station: Station, call: Callable[[], object]) -> None:
+    """Be a child: settle in, do what is asked, and leave the outcome.
+
+    Args:
+        station: Where to leave it.
+        call: The target, with its arguments.
+
+    Raises:
+        BaseException: What the target raised, once it is told; `multiprocessing` makes an exit code of it.
+    """
+    settle_in(station)
+    outcome, error = attempt(call)
+    station.write_outcome(outcome)
+    if error is not None:
+        raise error
+
+
+def settle_in(station: Station) -> None:
+    """Make this process one whose output, stacks and end are in the hands of the test."""
+    _redirect(station)
+    faulthandler.enable(sys.stderr)  # a forked child would tell of its crash on pytest's own stderr
+    if _platforms.STACK_SIGNAL is not None:
+        stacks = open(station.path("partial"), "wb", buffering=0)  # noqa: SIM115
+        _kept.append(stacks)
+        faulthandler.register(_platforms.STACK_SIGNAL, file=stacks, all_threads=True)
+        os.rename(stacks.name, station.path("stacks"))  # who sees the file may send the signal
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        _platforms.follow_parent(parent.sentinel)
+
+
+def _redirect(station: Station) -> None:
+    """Send descriptors 1 and 2, and Python's streams on top of them, to the child's files."""
+    for descriptor, name in ((1, "stdout"), (2, "stderr")):
+        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND  # append: grandchildren write there too
+        file = os.open(station.path(name), flags, 0o600)
+        os.dup2(file, descriptor)
+        os.close(file)
+        # a forked child has pytest's capture in the place of these; they belong to the parent
+        stream = open(descriptor, "w", buffering=1, encoding="utf-8", errors="backslashreplace", closefd=False)  # noqa: SIM115
+        setattr(sys, name, stream)

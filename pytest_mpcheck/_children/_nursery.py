@@ -1,0 +1,205 @@
+"""`Nursery`: all workers of one test, of one kind.
+
+Guarantees: whatever a nursery started has ended when `close` returns. `settle` is what a test that passed owes its
+workers: join them, and hear of their failures.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Executor
+from multiprocessing import get_context
+from multiprocessing.pool import Pool
+from typing import Any, Protocol
+
+from .._errors import MpcheckError
+from .._records import ScriptRun
+from .._words import output_sections
+from ._child import Child, Worker
+from ._echo import Echo
+from ._executor import WatchedExecutor
+from ._interpreter import InterpreterWorker
+from ._pool import WatchedPool
+from ._process import ProcessWorker
+from ._roster import Roster
+from ._script import run_script
+from ._station import Station
+from ._thread import ThreadWorker
+from ._threads import WatchedThreadPool, WatchedThreads, thread_executor
+
+__all__ = ["NoSuchWorkers", "Nursery"]
+
+
+class NoSuchWorkers(MpcheckError):
+    """What was asked for does not exist for this kind of worker."""
+
+
+class _Member(Protocol):
+    def settle(self) -> None: ...
+    def end(self) -> None: ...
+
+
+class Nursery:
+    """The workers of one test.
+
+    Args:
+        kind: A start method, ``thread`` or ``interpreter``.
+        timeout: Deadline of every wait, in seconds.
+        modules: Names of the modules that the test's own functions may stand in.
+        echo: Whether to pass the children's output on as it comes.
+    """
+
+    def __init__(self, kind: str, timeout: float, modules: Iterable[str], *, echo: bool) -> None:
+        self.kind = kind
+        self.timeout = timeout
+        self.echo = Echo(echo)
+        self.members: list[_Member] = []
+        self._modules = tuple(modules)
+        self._rosters: list[Roster] = []
+        self._folder: str | None = None
+        self._stations = 0
+
+    @property
+    def is_of_processes(self) -> bool:
+        """Whether the workers are processes."""
+        return self.kind not in ("thread", "interpreter")
+
+    def start(
+        self, target: Callable[..., object], args: tuple[object, ...], name: str | None, daemon: bool | None
+    ) -> Child:
+        """Start a worker.
+
+        Args:
+            target: Any callable.
+            args: Its arguments.
+            name: Its name.
+            daemon: As `multiprocessing.Process.daemon`; threads and interpreters take no notice.
+
+        Returns:
+            The started child.
+
+        Raises:
+            NotPicklable: The target or an argument cannot be handed to a worker of this kind.
+        """
+        if not callable(target):
+            raise MpcheckError(
+                f"target {target!r} is not callable; what to do: give a function, and its arguments after it"
+            )
+        worker = self._worker(target, args, name, daemon)
+        worker.start()
+        child = Child(worker, self.timeout, self.echo)
+        self.members.append(child)
+        return child
+
+    def pool(
+        self,
+        processes: int | None,
+        initializer: Callable[..., object] | None,
+        initargs: Iterable[Any],
+        maxtasksperchild: int | None,
+    ) -> Pool:
+        """Make a pool; the arguments are those of `multiprocessing.Pool`.
+
+        Raises:
+            NoSuchWorkers: There is no such pool of workers of this kind.
+        """
+        if self.kind == "interpreter":
+            raise NoSuchWorkers(
+                "the standard library has no Pool of interpreters; mp_executor gives an executor of them"
+            )
+        pool: WatchedPool | WatchedThreadPool
+        if self.is_of_processes:
+            pool = WatchedPool(self._roster(), self.timeout, processes, initializer, initargs, maxtasksperchild)
+        else:
+            pool = WatchedThreadPool(self.timeout, processes, initializer, initargs)
+        self.members.append(pool)
+        return pool
+
+    def executor(
+        self,
+        max_workers: int | None,
+        initializer: Callable[..., object] | None,
+        initargs: Iterable[Any],
+        max_tasks_per_child: int | None,
+    ) -> Executor:
+        """Make an executor; the arguments are those of `concurrent.futures.ProcessPoolExecutor`."""
+        executor: WatchedExecutor | WatchedThreads
+        if self.is_of_processes:
+            executor = WatchedExecutor(
+                self._roster(), self.timeout, max_workers, initializer, initargs, max_tasks_per_child
+            )
+        else:
+            executor = thread_executor(self.kind, self.timeout, max_workers, initializer, initargs, self._modules)
+        self.members.append(executor)
+        return executor
+
+    def script(self, path: str | os.PathLike[str], args: tuple[str, ...]) -> ScriptRun:
+        """Run a script to its end; see `run_script`."""
+        station = self._new_station()
+        self.echo.add(station)
+        return run_script(path, args, start_method=self.kind, station=station, timeout=self.timeout, echo=self.echo)
+
+    def settle(self, since: int = 0) -> None:
+        """See the members off that were made after the first `since` ones, at the end of a test that passed.
+
+        Raises:
+            ExceptionGroup: Several of them did not end in time, or failed unseen.
+            MpcheckError: One did.
+        """
+        __tracebackhide__ = True
+        errors: list[Exception] = []
+        for member in reversed(self.members[since:]):
+            try:
+                member.settle()
+            except MpcheckError as error:
+                errors.append(error)
+        self.echo.pump()
+        if len(errors) == 1:
+            raise errors[0]
+        if errors:
+            raise ExceptionGroup(f"{len(errors)} of the test's workers ended badly", errors[::-1])
+
+    def close(self) -> None:
+        """End whatever still runs, and give back all that was taken. Idempotent."""
+        for member in reversed(self.members):
+            member.end()
+        self.members.clear()
+        self.echo.pump()
+        if self._folder is not None:
+            shutil.rmtree(self._folder, ignore_errors=True)
+            self._folder = None
+
+    def sections(self) -> Iterator[tuple[str, str]]:
+        """Yield a heading and a text for everything that the workers have written."""
+        for member in self.members:
+            if isinstance(member, Child):
+                yield from output_sections(member.sections())
+        for roster in self._rosters:
+            for worker in roster.members:
+                yield from output_sections(worker.report())
+
+    def _worker(
+        self, target: Callable[..., object], args: tuple[object, ...], name: str | None, daemon: bool | None
+    ) -> Worker:
+        if self.kind == "thread":
+            return ThreadWorker(target, args, name=name)
+        station = self._new_station()
+        self.echo.add(station)
+        if self.kind == "interpreter":
+            return InterpreterWorker(station, target, args, modules=self._modules, name=name)
+        context = get_context(self.kind)
+        return ProcessWorker(context, station, target, args, modules=self._modules, name=name, daemon=daemon)
+
+    def _roster(self) -> Roster:
+        roster = Roster(self.kind, self._new_station, self._modules, self.echo)
+        self._rosters.append(roster)
+        return roster
+
+    def _new_station(self) -> Station:
+        if self._folder is None:
+            self._folder = tempfile.mkdtemp(prefix="mpcheck-")
+        self._stations += 1
+        return Station(self._folder, self._stations)

@@ -1,0 +1,87 @@
+"""Says where inside an object the part stands that does not pickle."""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Callable, Iterator, Mapping, Set
+from typing import Any
+
+__all__ = ["culprit"]
+
+
+def culprit(value: object, path: str, attempt: Callable[[object], object]) -> str:
+    """Find the innermost part of a value that does not pickle.
+
+    Args:
+        value: Something that `attempt` fails on.
+        path: What the value is called, such as ``args[1]``.
+        attempt: Pickles; raises when it cannot.
+
+    Returns:
+        ``args[1].callback: local function f``: the path to the part, and what it is.
+    """
+    on_the_way: list[object] = []
+    while True:
+        on_the_way.append(value)
+        for step, part in _parts(value):
+            if not any(part is known for known in on_the_way) and not _passes(part, attempt):
+                value, path = part, path + step
+                break
+        else:
+            return f"{path}: {_describe(value)}"
+
+
+def _passes(value: object, attempt: Callable[[object], object]) -> bool:
+    try:
+        attempt(value)
+    except Exception:  # pickling runs code of any class, which may raise anything
+        return False
+    return True
+
+
+def _parts(value: object) -> Iterator[tuple[str, Any]]:
+    """Yield what a value is made of, and how one gets there from it."""
+    if isinstance(value, Mapping):
+        for key, item in value.items():
+            yield f" key {_short(key)}", key
+            yield f"[{_short(key)}]", item
+    elif isinstance(value, (list, tuple)):
+        for index, item in enumerate(value):
+            yield f"[{index}]", item
+    elif isinstance(value, Set):
+        for item in value:
+            yield f"{{{_short(item)}}}", item
+    elif isinstance(value, types.MethodType):
+        yield ".__self__", value.__self__
+    if not isinstance(value, (type, types.FunctionType, types.ModuleType)):
+        for name in _attributes(value):
+            if hasattr(value, name):
+                yield f".{name}", getattr(value, name)
+
+
+def _attributes(value: object) -> Iterator[str]:
+    yield from [name for name in getattr(value, "__dict__", ()) if isinstance(name, str)]
+    for cls in type(value).__mro__:
+        slots = cls.__dict__.get("__slots__", ())
+        yield from [slots] if isinstance(slots, str) else slots
+
+
+def _describe(value: object) -> str:
+    if isinstance(value, types.FunctionType):
+        if value.__name__ == "<lambda>":
+            return "lambda"
+        return (
+            f"local function {value.__name__}" if "<locals>" in value.__qualname__ else f"function {value.__qualname__}"
+        )
+    if isinstance(value, type):
+        return f"local class {value.__name__}" if "<locals>" in value.__qualname__ else f"class {value.__qualname__}"
+    if isinstance(value, types.ModuleType):
+        return f"module {value.__name__}"
+    cls = type(value)
+    local = "object of local class " if "<locals>" in cls.__qualname__ else ""
+    return local + (cls.__name__ if local or cls.__module__ == "builtins" else f"{cls.__module__}.{cls.__qualname__}")
+
+
+def _short(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 40 else f"{text[:37]}..."

@@ -1,0 +1,100 @@
+"""A `multiprocessing.pool.Pool` that cannot hang the test that waits for it.
+
+The standard library's pool replaces a worker that died and waits for ever for the task that died with it
+(cpython#66587, #96062). Here a thread looks at the roster: when a worker has fallen while tasks are pending, or a task
+is past its deadline, the pool is taken apart and whoever waits for a result gets the error.
+
+It has to reach into the pool for that, which has no public way to be told: `_cache` (the pending results), the three
+handler threads, the two queues. The order in which `_take_apart` goes is what keeps it from hanging itself: a worker
+killed in the middle may hold a lock of a queue for ever, or leave half a message in a pipe.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterable
+from multiprocessing.pool import TERMINATE, Pool
+from typing import Any
+
+from .._errors import ChildDied, MpcheckError
+from ._background import in_background
+from ._pool_watch import PoolWatch, fail_pending
+from ._roster import Member, Roster
+
+__all__ = ["WatchedPool"]
+
+_PATIENCE = 2.0
+"""How long a thread of the pool has to notice that its pool is gone, in seconds."""
+
+
+class WatchedPool(Pool):
+    """A pool of processes whose waits end.
+
+    Args:
+        roster: Where its workers are written down.
+        timeout: How long a task may be pending, in seconds.
+        processes: As for `multiprocessing.pool.Pool`; so are the others.
+    """
+
+    def __init__(
+        self,
+        roster: Roster,
+        timeout: float,
+        processes: int | None,
+        initializer: Callable[..., object] | None,
+        initargs: Iterable[Any],
+        maxtasksperchild: int | None,
+    ) -> None:
+        roster.check_initializer(initializer)
+        self._roster = roster
+        self._timeout = timeout
+        self._forgiven: list[Member] = []
+        super().__init__(processes, initializer, tuple(initargs), maxtasksperchild, roster.context())
+        self._watch = PoolWatch(self, timeout, fallen=self._fallen, stuck=self._stuck, give_up=self._take_apart)
+
+    def settle(self) -> None:
+        """Close the pool and join it at the end of a test.
+
+        Raises:
+            ChildStuck: It did not end in time. It has been taken apart.
+        """
+        self.close()
+        joining = in_background(self.join)
+        joining.join(self._timeout)
+        error = self._stuck() if joining.is_alive() else None
+        self.end()
+        joining.join(_PATIENCE)
+        if error is not None:
+            raise error
+
+    def end(self) -> None:
+        """End the pool and its workers, whatever they are doing. Idempotent."""
+        self._watch.end()
+        self._take_apart(MpcheckError("the test that made this pool has ended"))
+
+    def _take_apart(self, error: MpcheckError) -> None:
+        """Kill the workers, stop the threads, and let every pending result raise."""
+        pool: Any = self
+        pool._state = TERMINATE
+        pool._terminate.cancel()  # it would wait for the locks and threads that are being given up here
+        pool._worker_handler._state = pool._task_handler._state = TERMINATE
+        with contextlib.suppress(OSError):
+            pool._change_notifier.put(None)
+        pool._worker_handler.join(_PATIENCE)  # from here on nobody else starts workers or collects them
+        self._roster.end(self._timeout)
+        for end in (pool._outqueue._writer, pool._inqueue._reader):
+            end.close()  # no worker is left at the other end: whoever reads or writes here comes back
+        pool._taskqueue.put(None)
+        pool._task_handler.join(_PATIENCE)
+        pool._result_handler.join(_PATIENCE)
+        fail_pending(self, error)
+
+    def _stuck(self) -> MpcheckError:
+        return self._roster.stuck(self, self._timeout)
+
+    def _fallen(self, pending: bool) -> ChildDied | None:
+        fallen = [member for member in self._roster.fallen() if member not in self._forgiven]
+        if fallen and pending:
+            return self._roster.died(fallen[0], "the pool was waiting for it")
+        self._forgiven += fallen  # nobody waits: the pool replaces its worker, as it promises
+        return None

@@ -1,0 +1,194 @@
+"""Knows the worker processes of a pool or an executor, without being in their way.
+
+A `Roster` hands out a context of `multiprocessing` that is the real one but for one thing: processes made by it have
+our child end around their target, and are remembered. Whose exit status it is to collect stays the pool's: here one
+only ever reads what has been collected, since two threads that wait for one process may lose its status
+(cpython#130895).
+"""
+
+from __future__ import annotations
+
+import functools
+import multiprocessing
+import pickle
+from collections.abc import Callable, Iterable, Iterator
+from multiprocessing.context import BaseContext
+from multiprocessing.process import BaseProcess
+from typing import Any
+
+from .. import _platforms
+from .._errors import ChildDied, ChildStuck, MpcheckError, NotPicklable
+from .._records import ChildReport, Exited, Outcome, ProcessId, Signalled, Stuck
+from .._words import ending, message
+from ._call import Call
+from ._echo import Echo
+from ._fork import quiet_fork
+from ._pickling import culprit
+from ._process import ask_for_stacks
+from ._station import Station
+from ._worker import run_worker, serve
+
+__all__ = ["Member", "Roster"]
+
+
+class Member:
+    """One worker process.
+
+    Args:
+        process: The process.
+        station: Its files.
+    """
+
+    def __init__(self, process: BaseProcess, station: Station) -> None:
+        self.process = process
+        self.station = station
+
+    @property
+    def exitcode(self) -> int | None:
+        """The exit status, if the pool has collected it."""
+        popen: Any = getattr(self.process, "_popen", None)
+        return None if popen is None else popen.returncode
+
+    @property
+    def is_started(self) -> bool:
+        """Whether the process was started."""
+        return getattr(self.process, "_popen", None) is not None
+
+    @property
+    def task(self) -> str:
+        """The task that it has taken last and not finished; empty when it has none."""
+        return self.station.read("task")
+
+    def report(self, *, stuck: Stuck | None = None) -> ChildReport:
+        """Return what is known of it; with the stacks of its threads when it is stuck."""
+        pid = self.process.pid or 0
+        return ChildReport(
+            process=ProcessId(pid, _platforms.start_token(pid)),
+            name=self.process.name,
+            start_method=str(getattr(self.process, "_start_method", "")),
+            outcome=stuck or self._outcome(),
+            exitcode=self.exitcode,
+            stdout=self.station.read("stdout"),
+            stderr=self.station.read("stderr"),
+            stacks=ask_for_stacks(self.process, self.station) if stuck else "",
+        )
+
+    def _outcome(self) -> Outcome:
+        code = self.exitcode
+        if code is None:
+            return Stuck(0)
+        return Signalled(-code) if code < 0 else Exited(code)
+
+
+class Roster:
+    """The worker processes of one pool or executor.
+
+    Args:
+        start_method: How they are started.
+        new_station: Makes the files of one more child.
+        modules: As for `Call`.
+        echo: Is told of every new child.
+    """
+
+    def __init__(
+        self, start_method: str, new_station: Callable[[], Station], modules: Iterable[str], echo: Echo
+    ) -> None:
+        self.start_method = start_method
+        self.members: list[Member] = []
+        self._new_station = new_station
+        self._modules = modules
+        self._echo = echo
+
+    def context(self) -> BaseContext:
+        """Return a context of the start method whose processes are on this roster."""
+        enlist = self._enlist
+        real = multiprocessing.get_context(self.start_method)
+
+        class WatchedContext(type(real)):  # type: ignore[misc]
+            def Process(self, *args: Any, **kwargs: Any) -> BaseProcess:  # noqa: N802 (the name is multiprocessing's)
+                return enlist(super().Process, *args, **kwargs)
+
+        context = WatchedContext()
+        assert isinstance(context, BaseContext)
+        return context
+
+    def check_initializer(self, initializer: Callable[..., object] | None) -> None:
+        """Refuse an initializer that no worker could be given.
+
+        Raises:
+            NotPicklable: It does not pickle, and the workers are not forked.
+        """
+        if self.start_method == "fork":
+            return
+        try:
+            pickle.dumps(initializer)
+        except Exception as error:
+            raise NotPicklable(
+                f"{culprit(initializer, 'initializer', pickle.dumps)} does not pickle, and workers that are not forked "
+                f"get only what does ({error}); what to do: give a function of a module"
+            ) from None
+
+    def running(self) -> Iterator[Member]:
+        """Yield the workers whose exit status nobody has collected."""
+        return (member for member in self.members if member.is_started and member.exitcode is None)
+
+    def fallen(self) -> Iterator[Member]:
+        """Yield the workers that have ended otherwise than by returning."""
+        return (member for member in self.members if member.exitcode)
+
+    def died(self, member: Member, consequence: str, make: type[ChildDied] = ChildDied) -> ChildDied:
+        """Make the error that names a fallen worker, how it ended, and its task.
+
+        Args:
+            member: The worker.
+            consequence: What its end meant for the pool.
+            make: The error's type.
+        """
+        report = member.report()
+        task = f"during the task {member.task}" if member.task else "while it had no task"
+        remedy = "see its output; multiprocessing.Pool itself would wait for ever for the task (cpython#66587)"
+        return make(message(f"{ending(report.outcome)} {task}, and {consequence}", report, remedy), report)
+
+    def stuck(self, owner: object, timeout: float) -> MpcheckError:
+        """Make the error that names the worker which keeps its pool waiting, and its task.
+
+        Args:
+            owner: The pool.
+            timeout: How long it was waited for, in seconds.
+        """
+        remedy = (
+            "let its tasks end in time, or raise the limit (--mp-timeout, mp_timeout, @pytest.mark.mp(timeout=...))"
+        )
+        running = sorted(self.running(), key=lambda member: not member.task)
+        if not running:
+            return MpcheckError(
+                f"{owner!r} was not done after {timeout:g} s, and has no worker left; what to do: {remedy}"
+            )
+        report = running[0].report(stuck=Stuck(timeout))
+        what = f"{ending(report.outcome)} with the task {running[0].task or '(none)'}; its pool has been ended"
+        return ChildStuck(message(what, report, remedy), report)
+
+    def end(self, timeout: float) -> None:
+        """Kill and join every worker; nobody else may be collecting exit statuses any more."""
+        for member in list(self.running()):
+            member.process.kill()
+        for member in list(self.running()):
+            member.process.join(timeout)
+
+    def _enlist(
+        self, make: Callable[..., BaseProcess], *, target: Any, args: tuple[Any, ...], **kwargs: Any
+    ) -> BaseProcess:
+        station = self._new_station()
+        tasks, *rest = args
+        call = Call(serve, (station, target, tasks, *rest), self._modules)
+        process = make(target=run_worker, args=(station, call), **kwargs)
+        if self.start_method == "fork":
+            process.start = functools.partial(_start_quietly, process.start)  # type: ignore[method-assign]
+        self._echo.add(station)
+        self.members.append(Member(process, station))
+        return process
+
+
+def _start_quietly(start: Callable[[], None]) -> None:
+    with quiet_fork(for_pool=True):
+        start()

@@ -1,0 +1,102 @@
+"""Runs a script to its end in a process group of its own."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from .. import _platforms
+from .._clock import Deadline, wait_until
+from .._errors import ChildStuck, MpcheckError
+from .._records import ChildReport, ProcessId, ScriptRun, Stuck
+from .._words import RAISE_THE_LIMIT, ending, message
+from ._echo import Echo
+from ._station import Station
+
+__all__ = ["run_script"]
+
+_HELPERS_PATIENCE = 2.0
+"""How long the resource tracker and the forkserver have to notice that their script has ended, in seconds."""
+
+_MAIN = str(Path(__file__).with_name("_script_main.py"))
+
+
+def run_script(
+    path: str | os.PathLike[str],
+    args: tuple[str, ...],
+    *,
+    start_method: str,
+    station: Station,
+    timeout: float,
+    echo: Echo,
+) -> ScriptRun:
+    """Run a script as `__main__` of a fresh interpreter.
+
+    Args:
+        path: The script.
+        args: Its command line arguments.
+        start_method: The default start method in it.
+        station: Where its output goes.
+        timeout: Its deadline, in seconds.
+        echo: Passes its output on.
+
+    Returns:
+        How it went.
+
+    Raises:
+        MpcheckError: There is no such script.
+        ChildStuck: It did not end in time. It has been ended with all its children.
+    """
+    script = os.fspath(path)
+    if not os.path.isfile(script):
+        raise MpcheckError(f"no script {script!r} (looked in {os.getcwd()}); what to do: give the path of a file")
+    lifeline, far_end = os.pipe()
+    with open(station.path("stdout"), "ab") as stdout, open(station.path("stderr"), "ab") as stderr:
+        command = [sys.executable, _MAIN, start_method, str(lifeline) if os.name == "posix" else "-1", script, *args]
+        process = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=stdout,
+            stderr=stderr,
+            **({"pass_fds": (lifeline,), "start_new_session": True} if os.name == "posix" else {}),  # type: ignore[call-overload]
+        )
+    os.close(lifeline)
+    identity = ProcessId(process.pid, _platforms.start_token(process.pid))
+
+    def ended() -> bool:
+        echo.pump()
+        return process.poll() is not None
+
+    try:
+        if not wait_until(ended, Deadline(timeout)):
+            raise _stuck(identity, script, start_method, station, timeout)
+        survivors = _survivors(process.pid)
+    finally:
+        _platforms.end_group(process.pid)
+        process.wait()
+        os.close(far_end)
+        echo.pump()
+    stdout_text, stderr_text = station.read("stdout"), station.read("stderr")
+    return ScriptRun(script, args, start_method, process.returncode, stdout_text, stderr_text, survivors)
+
+
+def _survivors(group: int) -> tuple[str, ...]:
+    members: Callable[[], tuple[str, ...]] = lambda: _platforms.group_members(group)  # noqa: E731
+    return () if wait_until(lambda: not members(), Deadline(_HELPERS_PATIENCE)) else members()
+
+
+def _stuck(identity: ProcessId, script: str, start_method: str, station: Station, timeout: float) -> ChildStuck:
+    report = ChildReport(
+        process=identity,
+        name=script,
+        start_method=start_method,
+        outcome=Stuck(timeout),
+        exitcode=None,
+        stdout=station.read("stdout"),
+        stderr=station.read("stderr"),
+    )
+    what = f"{ending(report.outcome)} and has been ended with all its children"
+    return ChildStuck(message(what, report, f"let the script end in time, or {RAISE_THE_LIMIT}"), report)

@@ -1,0 +1,44 @@
+"""Runs a script as `__main__` under a start method; started by its path, as the first thing in a fresh interpreter.
+
+``python .../_script_main.py START_METHOD LIFELINE SCRIPT [ARG ...]``: LIFELINE is a descriptor whose far end closes
+when the process of the test is gone, or -1.
+
+The script finds what it would find under ``python SCRIPT``: a module `__main__` with its own file, so that children
+started by spawn and forkserver import it again as they do outside of any test; its folder first on `sys.path`; its own
+`sys.argv`. The start method is only what the platform's default is changed to: the script may still choose its own
+once.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import multiprocessing.context
+import os
+import sys
+from types import ModuleType
+from typing import Any
+
+
+def main() -> None:
+    """Become the script."""
+    start_method, lifeline, script, *args = sys.argv[1:]
+    sys.path[0] = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+    from pytest_mpcheck import _platforms
+
+    if lifeline != "-1":
+        _platforms.follow_parent(int(lifeline))
+    default: Any = multiprocessing.context._default_context
+    default._default_context = multiprocessing.get_context(start_method)
+    sys.argv[:] = [script, *args]
+    sys.path[0] = os.path.dirname(os.path.abspath(script))
+    module = ModuleType("__main__")
+    module.__file__ = script
+    module.__builtins__ = __builtins__  # type: ignore[attr-defined]
+    sys.modules["__main__"] = module
+    with open(script, "rb") as file:
+        code = compile(file.read(), script, "exec", dont_inherit=True)
+    exec(code, vars(module))
+
+
+if __name__ == "__main__":
+    main()

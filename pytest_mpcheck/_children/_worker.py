@@ -1,0 +1,89 @@
+"""The child's end of a worker of a pool or an executor of the standard library.
+
+The worker's own loop is the standard library's. Around it stands what stands around every child (`_inside.settle_in`),
+and before the queue of its tasks somebody who notes which task it has taken, so that the death of a worker can be told
+with it.
+"""
+
+from __future__ import annotations
+
+import functools
+import reprlib
+from collections.abc import Callable
+from typing import Any
+
+from ._call import Call, PackedCall
+from ._inside import settle_in
+from ._station import Station
+
+__all__ = ["run_worker", "serve"]
+
+
+def run_worker(station: Station, call: Call | PackedCall) -> None:
+    """Be a worker: settle in, then run the loop that `call` holds."""
+    settle_in(station)
+    call()
+
+
+def serve(station: Station, loop: Callable[..., object], tasks: Any, *rest: object) -> None:
+    """Run the standard library's loop over tasks.
+
+    Args:
+        station: Where to note the task at hand.
+        loop: `multiprocessing.pool.worker`, or its like in `concurrent.futures.process`.
+        tasks: The queue that the loop takes its tasks from.
+        rest: What else the loop wants.
+    """
+    with open(station.path("task"), "wb", buffering=0) as note:
+
+        def put(text: str) -> None:
+            note.truncate(0)
+            note.seek(0)
+            note.write(text.encode("utf-8", errors="replace"))
+
+        loop(_NotedTasks(tasks, put), *rest)
+
+
+class _NotedTasks:
+    """A queue whose `get` notes what was taken; in all else the queue itself."""
+
+    def __init__(self, tasks: Any, put: Callable[[str], None]) -> None:
+        self._tasks = tasks
+        self._put = put
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._tasks, name)
+
+    def get(self, *args: Any, **kwargs: Any) -> Any:
+        self._put("")
+        task = self._tasks.get(*args, **kwargs)
+        if task is not None:
+            self._put(_describe(task))
+        return task
+
+
+def _describe(task: Any) -> str:
+    """Tell a task in a line, such as ``square(3)``."""
+    if isinstance(task, tuple):  # of a pool: (job, index, function, args, kwargs)
+        _, _, function, args, kwargs = task
+    else:  # of an executor: a _CallItem
+        function, args, kwargs = task.fn, task.args, task.kwargs
+    if getattr(function, "__name__", "") in ("mapstar", "starmapstar"):
+        function, args = args[0]
+        return f"{_name(function)} for {_short(tuple(args))}"
+    if isinstance(function, functools.partial) and getattr(function.func, "__name__", "") == "_process_chunk":
+        items = tuple(item[0] if len(item) == 1 else item for item in args[0])  # map() of one iterable is zipped too
+        return f"{_name(function.args[0])} for {_short(items)}"
+    words = [_short(arg) for arg in args] + [f"{key}={_short(value)}" for key, value in kwargs.items()]
+    return f"{_name(function)}({', '.join(words)})"
+
+
+def _name(function: Any) -> str:
+    return getattr(function, "__qualname__", None) or _short(function)
+
+
+def _short(value: object) -> str:
+    try:
+        return reprlib.repr(value)
+    except Exception as error:  # repr runs code of any class
+        return f"<repr() of it raised {type(error).__name__}>"

@@ -1,0 +1,117 @@
+"""Where pytest's configuration becomes our settings: options, ini values, markers.
+
+A value of a marker goes before the command line's, that before the ini file's, and that before the default.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from ._errors import BadSetting
+from ._platforms import available_kinds
+from ._settings import START_METHODS, Kind, MarkSettings, Settings, parse_mark, parse_settings
+
+__all__ = ["MARKER", "SETTINGS", "add_options", "choose_kinds", "is_mp_test", "mark_of", "read_settings"]
+
+FOR_PROCESSES_ONLY = frozenset(("mp_start_method", "mp_context", "mp_script"))
+"""Fixtures that make no sense over threads and interpreters."""
+
+SETTINGS = pytest.StashKey[Settings]()
+"""Where the configuration keeps the settings that hold for the whole run."""
+
+MARKER = (
+    "mp(start_methods=None, backends=None, timeout=None): the test starts processes; run it under these start methods "
+    "(or, where it uses mp_backend, these backends), with this deadline in seconds for every wait. "
+    "It fails when it starts none."
+)
+
+
+def add_options(parser: pytest.Parser) -> None:
+    """Declare the options and the ini values."""
+    group = parser.getgroup("mpcheck", "tests that start processes (pytest-mpcheck)")
+    group.addoption(
+        "--mp-start-methods",
+        metavar="METHODS",
+        help="start methods that mp tests run under: a list of fork, spawn, forkserver, separated by commas; "
+        "'all' that the platform has (the default), or the platform's own 'default'",
+    )
+    group.addoption(
+        "--mp-timeout",
+        metavar="SECONDS",
+        help="deadline of every wait for a child, a pool or a script (default: 30)",
+    )
+    group.addoption(
+        "--mp-platform",
+        metavar="PLATFORM",
+        help="pretend to be on linux, macos or windows: offer that platform's start methods and its default only",
+    )
+    parser.addini("mp_start_methods", "as --mp-start-methods", type="args", default=None)
+    parser.addini("mp_timeout", "as --mp-timeout", default=None)
+    parser.addini("mp_platform", "as --mp-platform", default=None)
+
+
+def read_settings(config: pytest.Config) -> Settings:
+    """Read what the command line and the ini file say.
+
+    Raises:
+        pytest.UsageError: A value makes no sense.
+    """
+    raw: dict[str, tuple[object, str]] = {}
+    for name in ("start_methods", "timeout", "platform"):
+        value, origin = config.getoption(f"mp_{name}"), f"command line --mp-{name.replace('_', '-')}"
+        if value is None:
+            value, origin = config.getini(f"mp_{name}"), f"ini mp_{name} in {config.inipath}"
+        if value is not None:
+            raw[name] = (",".join(value) if isinstance(value, list) else value), origin
+    try:
+        return parse_settings(raw)
+    except BadSetting as error:
+        raise pytest.UsageError(str(error)) from None
+
+
+def mark_of(node: pytest.Item | pytest.Collector) -> MarkSettings:
+    """Merge the ``mp`` markers of a test; for each keyword the closest one counts.
+
+    Raises:
+        BadSetting: An argument makes no sense.
+    """
+    merged = MarkSettings()
+    for mark in node.iter_markers("mp"):
+        this = parse_mark(mark.args, mark.kwargs, f"@pytest.mark.mp of {node.nodeid}")
+        merged = MarkSettings(
+            merged.start_methods or this.start_methods, merged.backends or this.backends, merged.timeout or this.timeout
+        )
+    return merged
+
+
+def is_mp_test(item: pytest.Item) -> bool:
+    """Return whether a test says that it starts workers: by one of our fixtures, or by the marker."""
+    return "_mp_kind" in getattr(item, "fixturenames", ()) or item.get_closest_marker("mp") is not None
+
+
+def choose_kinds(metafunc: pytest.Metafunc, mark: MarkSettings) -> tuple[Kind, ...]:
+    """Choose the kinds of worker that a test runs with, each in a run of its own.
+
+    Args:
+        metafunc: The test; it uses one of our fixtures.
+        mark: What its markers say.
+
+    Returns:
+        The kinds in the order of the runs.
+
+    Raises:
+        BadSetting: The test asks for what cannot go together.
+    """
+    settings = metafunc.config.stash[SETTINGS]
+    available = available_kinds()
+    methods = mark.start_methods or settings.start_methods
+    if "mp_backend" not in metafunc.fixturenames:
+        return settings.kinds(methods, available)
+    clash = sorted(FOR_PROCESSES_ONLY.intersection(metafunc.fixturenames))
+    if clash:
+        raise BadSetting(
+            f"{metafunc.definition.nodeid} asks for mp_backend and for {', '.join(clash)}, which knows processes only; "
+            f"what to do: ask for one of them, and start workers by mp_process, mp_pool or mp_executor"
+        )
+    others = tuple(name for name in available if name not in START_METHODS)
+    return settings.kinds(mark.backends or (*methods, *others), available)

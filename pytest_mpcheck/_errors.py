@@ -1,0 +1,52 @@
+"""What goes wrong, as exceptions.
+
+Guarantees: every one of them derives from `MpcheckError` and survives pickling with all it carries, so that it may
+cross from a pytest-xdist worker or from a child.
+"""
+
+from __future__ import annotations
+
+from pickle import PicklingError
+
+from ._records import ChildReport
+
+__all__ = ["BadSetting", "ChildDied", "ChildStuck", "MpcheckError", "NotPicklable", "UnseenFailure"]
+
+
+class MpcheckError(Exception):
+    """Base of everything that pytest-mpcheck raises of its own accord."""
+
+
+class BadSetting(MpcheckError):
+    """An option, an ini value or a marker's argument that makes no sense. The plugin tells it as a usage error."""
+
+
+class NotPicklable(MpcheckError, PicklingError):
+    """Something that has to cross to or from a child does not pickle; the message names where inside it."""
+
+
+class _ChildError(MpcheckError):
+    """Base of the errors that are about one child.
+
+    Attributes:
+        report: What was known of the child when the error was made.
+    """
+
+    def __init__(self, message: str, report: ChildReport) -> None:
+        super().__init__(message, report)
+        self.report = report
+
+    def __str__(self) -> str:
+        return str(self.args[0])
+
+
+class ChildStuck(_ChildError):
+    """A child was still running when its deadline passed. It has been ended since."""
+
+
+class ChildDied(_ChildError):
+    """A child ended without giving a result, or with an exception that could not be brought here as it was."""
+
+
+class UnseenFailure(_ChildError):
+    """A child failed, and the test ended without looking at how."""

@@ -1,0 +1,74 @@
+"""What differs between platforms: one file each, behind the functions below.
+
+=====================  =================================================================================
+`available_kinds()`    what of start methods, threads and interpreters this interpreter really has
+`exit_handle(pid)`     something `multiprocessing.connection.wait` takes that gets ready when a process
+                       has ended, whoever else holds its pipes; ``None`` where there is no such thing
+`follow_parent(fd)`    make this process end when the other end of ``fd`` closes, however that comes about
+`group_members(pid)`   the living processes of the group that ``pid`` leads, as command lines
+`end_group(pid)`       end every process of that group
+`start_token(pid)`     when a process started, as text that compares
+`STACK_SIGNAL`         the signal that asks a child for its stacks, ``None`` where no signal can
+=====================  =================================================================================
+
+`OFFERS` is what each platform offers its users, for those who want to see another platform than their own.
+"""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from importlib.util import find_spec
+
+if sys.platform == "win32":  # pragma: needs windows
+    from ._windows import STACK_SIGNAL, end_group, exit_handle, follow_parent, group_members, start_token
+elif sys.platform == "darwin":  # pragma: needs macos
+    from ._macos import STACK_SIGNAL, end_group, exit_handle, follow_parent, group_members, start_token
+else:
+    from ._linux import STACK_SIGNAL, end_group, exit_handle, follow_parent, group_members, start_token
+
+__all__ = [
+    "CURRENT",
+    "OFFERS",
+    "STACK_SIGNAL",
+    "Offer",
+    "available_kinds",
+    "end_group",
+    "exit_handle",
+    "follow_parent",
+    "group_members",
+    "start_token",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """What a platform offers to those who start processes.
+
+    Attributes:
+        start_methods: The start methods of `multiprocessing` there, in the order in which tests run.
+        default: The one that is used when nobody chooses.
+    """
+
+    start_methods: tuple[str, ...]
+    default: str
+
+
+OFFERS = {
+    "linux": Offer(("fork", "spawn", "forkserver"), "forkserver" if sys.version_info >= (3, 14) else "fork"),
+    "macos": Offer(("fork", "spawn", "forkserver"), "spawn"),
+    "windows": Offer(("spawn",), "spawn"),
+}
+"""By name of platform; from the documentation of `multiprocessing`, section "Contexts and start methods"."""
+
+
+def available_kinds() -> tuple[str, ...]:
+    """Return the kinds of worker that this interpreter really has, start methods first."""
+    from multiprocessing import get_all_start_methods
+
+    interpreters = ("interpreter",) if find_spec("concurrent.interpreters") else ()
+    return (*get_all_start_methods(), "thread", *interpreters)
+
+
+CURRENT = {"win32": "windows", "darwin": "macos"}.get(sys.platform, "linux")
+"""The name, in `OFFERS`, of the platform that this is."""

@@ -1,0 +1,55 @@
+"""Linux, and what is enough like it."""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import sys
+from pathlib import Path
+
+from ._posix import end_group, group_members
+
+__all__ = ["STACK_SIGNAL", "end_group", "exit_handle", "follow_parent", "group_members", "start_token"]
+
+STACK_SIGNAL: int | None = getattr(signal, "SIGRTMAX", signal.SIGUSR2) - 3
+"""A real-time signal: nothing gives these a meaning of its own, and the highest ones are used by debuggers."""
+
+
+def exit_handle(pid: int) -> int | None:
+    """Open a descriptor that is readable once the process has ended (`pidfd_open(2)`); ``None`` on old kernels.
+
+    The sentinel of `multiprocessing` is a pipe that forked grandchildren keep open; this is the process itself.
+    """
+    try:
+        return os.pidfd_open(pid)  # type: ignore[attr-defined, unused-ignore]
+    except (AttributeError, OSError):  # PyPy has no such function; old kernels no such call
+        return None
+
+
+def follow_parent(fd: int) -> None:
+    """End this process with SIGKILL as soon as the last writer of the pipe ``fd`` is gone.
+
+    The kernel does it by itself, also when the parent was killed outright and while this process hangs in C code:
+    `fcntl(2)`, F_SETSIG, lets a pipe that is closed at its far end send any signal. It takes no thread, and unlike
+    PR_SET_PDEATHSIG it works where the parent is not the one that forked us (forkserver).
+    """
+    if sys.platform == "linux":
+        import fcntl
+
+        fcntl.fcntl(fd, fcntl.F_SETOWN, os.getpid())
+        fcntl.fcntl(fd, fcntl.F_SETSIG, signal.SIGKILL)
+        fcntl.fcntl(fd, fcntl.F_SETFL, fcntl.fcntl(fd, fcntl.F_GETFL) | os.O_ASYNC)
+        poll = select.poll()
+        poll.register(fd, 0)
+        if poll.poll(0):  # the parent was gone before we asked to be told
+            os.kill(os.getpid(), signal.SIGKILL)
+
+
+def start_token(pid: int) -> str:
+    """Return the start time in clock ticks since boot, from `/proc/PID/stat`, field 22; empty once it is gone."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_bytes()
+    except OSError:
+        return ""
+    return fields[fields.rindex(b")") :].split()[20].decode()

@@ -1,0 +1,197 @@
+"""Settings that know where they came from.
+
+Guarantees: a value that makes no sense is refused here, once, with a `BadSetting` that names the value, its origin and
+what would be right; what gets past this module is valid. Nothing here knows of pytest: the plugin hands in raw values.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+
+from ._errors import BadSetting
+from ._platforms import CURRENT, OFFERS, Offer
+
+__all__ = ["BACKENDS", "START_METHODS", "Kind", "MarkSettings", "Settings", "parse_mark", "parse_settings"]
+
+START_METHODS = ("fork", "spawn", "forkserver")
+"""Every start method of `multiprocessing`, in the order in which tests run."""
+
+BACKENDS = (*START_METHODS, "thread", "interpreter")
+"""Every kind of worker that `mp_backend` knows."""
+
+DEFAULT_TIMEOUT = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """One kind of worker that a test is to run with.
+
+    Attributes:
+        name: A member of `BACKENDS`.
+        obstacle: Why it cannot be had here; empty when it can.
+    """
+
+    name: str
+    obstacle: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What the command line and the ini file ask for.
+
+    Attributes:
+        start_methods: Names of start methods, or the words ``all`` or ``default``.
+        timeout: Deadline of every wait, in seconds.
+        platform: The platform to pretend, or the real one.
+    """
+
+    start_methods: tuple[str, ...]
+    timeout: float
+    platform: str
+
+    @property
+    def offer(self) -> Offer:
+        """What the platform in effect offers."""
+        return OFFERS[self.platform]
+
+    def kinds(self, names: tuple[str, ...], available: Iterable[str]) -> tuple[Kind, ...]:
+        """Choose the kinds of worker that a test runs with.
+
+        Args:
+            names: Members of `BACKENDS`, or the words ``all`` or ``default``.
+            available: What this interpreter can really do.
+
+        Returns:
+            The kinds in order, each once. One that was asked for by name and cannot be had says why.
+        """
+        can = [name for name in available if name not in START_METHODS or name in self.offer.start_methods]
+        chosen: dict[str, Kind] = {}
+        for name in names:
+            if name == "all":
+                chosen |= {method: Kind(method) for method in self.offer.start_methods if method in can}
+            elif name == "default":
+                chosen[self.offer.default] = Kind(self.offer.default)
+            else:
+                chosen[name] = Kind(name, "" if name in can else self._obstacle(name, can))
+        return tuple(chosen.values())
+
+    def _obstacle(self, name: str, can: list[str]) -> str:
+        pretended = "" if self.platform == CURRENT else " (pretended by --mp-platform)"
+        where = f"on {self.platform}{pretended}" if name in START_METHODS else "in this interpreter"
+        return f"{name!r} is not available {where}; there is: {', '.join(can)}"
+
+
+@dataclass(frozen=True, slots=True)
+class MarkSettings:
+    """What the markers of one test ask for; ``None`` where they say nothing.
+
+    Attributes:
+        start_methods: As `Settings.start_methods`.
+        backends: Members of `BACKENDS`.
+        timeout: As `Settings.timeout`.
+    """
+
+    start_methods: tuple[str, ...] | None = None
+    backends: tuple[str, ...] | None = None
+    timeout: float | None = None
+
+
+def parse_settings(raw: Mapping[str, tuple[object, str]]) -> Settings:
+    """Check what the command line and the ini file say.
+
+    Args:
+        raw: For each attribute of `Settings` that somebody gave a value: the value, and where it came from.
+
+    Returns:
+        The settings, defaults filled in.
+
+    Raises:
+        BadSetting: A value makes no sense.
+    """
+    methods, timeout, platform = (raw.get(name) for name in ("start_methods", "timeout", "platform"))
+    return Settings(
+        start_methods=_names(*methods, (*START_METHODS, "all", "default"), "start method") if methods else ("all",),
+        timeout=_seconds(*timeout) if timeout else DEFAULT_TIMEOUT,
+        platform=_names(*platform, tuple(OFFERS), "platform", only_one=True)[0] if platform else CURRENT,
+    )
+
+
+def parse_mark(args: tuple[object, ...], kwargs: Mapping[str, object], origin: str) -> MarkSettings:
+    """Check the arguments of one ``@pytest.mark.mp(...)``.
+
+    Args:
+        args: Its positional arguments; it takes none.
+        kwargs: Its keyword arguments.
+        origin: Where the marker stands, for the message.
+
+    Returns:
+        What it asks for.
+
+    Raises:
+        BadSetting: An argument is unknown, of the wrong type, or makes no sense.
+    """
+    if args:
+        raise BadSetting(
+            f"positional argument {args[0]!r} in {origin}: the marker takes keywords only, "
+            f"such as mp(start_methods=['spawn'])"
+        )
+    known = MarkSettings.__slots__
+    for keyword in kwargs:
+        if keyword not in known:
+            raise BadSetting(
+                f"unknown keyword {keyword!r} in {origin}: it takes {', '.join(known)}{_nearest(keyword, known)}"
+            )
+    given = {keyword: value for keyword, value in kwargs.items() if value is not None}
+    where = f"{origin}, "
+    return MarkSettings(
+        start_methods=_names(
+            given["start_methods"], f"{where}start_methods", (*START_METHODS, "all", "default"), "start method"
+        )
+        if "start_methods" in given
+        else None,
+        backends=_names(given["backends"], f"{where}backends", BACKENDS, "backend") if "backends" in given else None,
+        timeout=_seconds(given["timeout"], f"{where}timeout") if "timeout" in given else None,
+    )
+
+
+def _names(value: object, origin: str, known: tuple[str, ...], noun: str, *, only_one: bool = False) -> tuple[str, ...]:
+    """Check names: a text with commas between them, or a list of texts."""
+    if isinstance(value, str):
+        names = [name.strip() for name in value.split(",") if name.strip()]
+    elif isinstance(value, (list, tuple)) and all(isinstance(name, str) for name in value):
+        names = list(value)
+    else:
+        raise BadSetting(f"{value!r} from {origin} is no list of {noun}s: give names out of {', '.join(known)}")
+    if not names or (only_one and len(names) != 1):
+        raise BadSetting(
+            f"{value!r} from {origin} names no {noun}: give {'one' if only_one else 'some'} of {', '.join(known)}"
+        )
+    for name in names:
+        if name not in known:
+            raise BadSetting(
+                f"unknown {noun} {name!r} from {origin}: there is {', '.join(known)}{_nearest(name, known)}"
+            )
+    return tuple(names)
+
+
+def _seconds(value: object, origin: str) -> float:
+    """Check a time limit."""
+    right = "give a number of seconds above zero, such as 30"
+    if isinstance(value, bool) or not isinstance(value, (int, float, str)):
+        raise BadSetting(f"timeout {value!r} from {origin} is no number: {right}")
+    try:
+        seconds = float(value)
+    except ValueError:
+        raise BadSetting(f"timeout {value!r} from {origin} is no number: {right}") from None
+    if not (0 < seconds < math.inf):
+        raise BadSetting(f"timeout {value!r} from {origin} can never be kept: {right}")
+    return seconds
+
+
+def _nearest(word: str, known: Iterable[str]) -> str:
+    """Say which known word was probably meant."""
+    matches = get_close_matches(word, list(known), n=1)
+    return f" (did you mean {matches[0]!r}?)" if matches else ""
