@@ -6,8 +6,7 @@ used.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
+TYPE_CHECKING = False  # typing itself would cost every child a millisecond
 if TYPE_CHECKING:
     from ._checks import assert_exited, assert_isolated, assert_joined, assert_lines
     from ._children._child import Child
@@ -60,7 +59,7 @@ _HOMES = {
 """Where the names live that are not records."""
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> object:
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from importlib import import_module

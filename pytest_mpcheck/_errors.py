@@ -10,7 +10,7 @@ from pickle import PicklingError
 
 from ._records import ChildReport
 
-__all__ = ["BadSetting", "ChildDied", "ChildStuck", "MpcheckError", "NotPicklable", "UnseenFailure"]
+__all__ = ["BadSetting", "ChildDied", "ChildStuck", "MpcheckError", "NoSuchWorkers", "NotPicklable", "UnseenFailure"]
 
 
 class MpcheckError(Exception):
@@ -19,6 +19,10 @@ class MpcheckError(Exception):
 
 class BadSetting(MpcheckError):
     """An option, an ini value or a marker's argument that makes no sense. The plugin tells it as a usage error."""
+
+
+class NoSuchWorkers(MpcheckError):
+    """What was asked for does not exist for this kind of worker. The plugin tells it as a skip."""
 
 
 class NotPicklable(MpcheckError, PicklingError):

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import pytest
 
 from ._config import SETTINGS, mark_of
+from ._errors import NoSuchWorkers
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
@@ -151,7 +152,10 @@ def mp_pool(_mp_nursery: Nursery) -> Callable[..., Pool]:
         initargs: Iterable[Any] = (),
         maxtasksperchild: int | None = None,
     ) -> Pool:
-        return _mp_nursery.pool(processes, initializer, initargs, maxtasksperchild)
+        try:
+            return _mp_nursery.pool(processes, initializer, initargs, maxtasksperchild)
+        except NoSuchWorkers as error:
+            pytest.skip(str(error))
 
     return mp_pool
 

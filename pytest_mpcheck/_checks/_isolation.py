@@ -89,7 +89,7 @@ def frozen(value: object, path: str) -> dict[str, str]:
         For the path of each part: the part, as text. Equal texts mean that nothing changed.
     """
     facts: dict[str, str] = {}
-    todo: list[tuple[str, Any]] = [(path, vars(value) if isinstance(value, types.ModuleType) else value)]
+    todo: list[tuple[str, Any]] = [(path, _globals_of(value) if isinstance(value, types.ModuleType) else value)]
     seen: dict[int, Any] = {}  # holds what it has seen, so that no id comes twice
     while todo:
         where, part = todo.pop()
@@ -98,6 +98,11 @@ def frozen(value: object, path: str) -> dict[str, str]:
             seen[id(part)] = part
             todo += _parts(part, where)
     return facts
+
+
+def _globals_of(module: types.ModuleType) -> dict[str, Any]:
+    """Return what a module itself has made: what the import system keeps in it leads all over the process."""
+    return {name: value for name, value in vars(module).items() if not name.startswith(("__", "@"))}
 
 
 _PLAIN = (
@@ -136,9 +141,7 @@ def _leaf(part: Any) -> str:
 
 def _parts(part: Any, where: str) -> Iterator[tuple[str, Any]]:
     if isinstance(part, Mapping):
-        yield from (
-            (f"{where}[{reprlib.repr(key)}]", item) for key, item in list(part.items()) if key != "__builtins__"
-        )
+        yield from ((f"{where}[{reprlib.repr(key)}]", item) for key, item in list(part.items()))
     elif isinstance(part, (list, tuple)):
         yield from ((f"{where}[{index}]", item) for index, item in enumerate(part))
     elif isinstance(part, Set):

@@ -18,7 +18,7 @@ from ._echo import Echo
 from ._result import exception_of
 from ._station import Station
 
-__all__ = ["Child", "Worker"]
+__all__ = ["GRACE", "Child", "Worker"]
 
 GRACE = 1.0
 """How long a child has between SIGTERM and SIGKILL to flush what it holds, in seconds."""
@@ -197,14 +197,22 @@ class Child:
             report
         )
 
-    def end(self) -> None:
-        """End the child if it runs: SIGTERM, a moment to flush, SIGKILL. Idempotent."""
+    def ask_to_end(self) -> None:
+        """Send the child SIGTERM if it runs."""
         with contextlib.suppress(MpcheckError):  # a thread cannot be ended
             if self._worker.is_alive():
                 self.terminate()
-                if not self._worker.wait(GRACE):
-                    self.kill()
-                    self._worker.wait(self._timeout)
+
+    def end(self, grace: Deadline | None = None) -> None:
+        """End the child if it runs: SIGTERM, a moment to flush, SIGKILL. Idempotent.
+
+        Args:
+            grace: When the moment is over; it begins now when it is ``None``.
+        """
+        self.ask_to_end()
+        if self._asked_to_end and not self._worker.wait((grace or Deadline(GRACE)).remaining()):
+            self.kill()
+            self._worker.wait(self._timeout)
         self._worker.close()
 
     def sections(self) -> ChildReport:

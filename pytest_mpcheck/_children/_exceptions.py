@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import io
 import pickle
-from collections.abc import Callable
 from types import TracebackType
 from typing import Any
 
@@ -60,28 +59,25 @@ class _ExceptionPickler(ReducingPickler):  # type: ignore[misc]
 
 def _reduce(error: BaseException) -> tuple[Any, ...]:
     reduced: Any = error.__reduce_ex__(pickle.HIGHEST_PROTOCOL)
-    make, args, *_ = reduced
-    if not _rebuilds(make, args, error):
+    make, args, attributes = (*reduced, None)[:3]
+    if make is type(error) and not _rebuilds(error, args, attributes):
         make, args = _make_without_init, (type(error), args)
-    state = (
-        error.__dict__,
-        error.__traceback__,
-        error.__cause__,
-        error.__context__,
-        error.__suppress_context__,
-    )
+    state = (attributes, error.__traceback__, error.__cause__, error.__context__, error.__suppress_context__)
     return make, args, state, None, None, _set_state
 
 
-def _rebuilds(make: Callable[..., Any], args: tuple[Any, ...], error: BaseException) -> bool:
+def _rebuilds(error: BaseException, args: tuple[Any, ...], attributes: Any) -> bool:
+    """Return whether the class makes the same exception again of what it pickles as."""
     try:
-        return _is_like(make(*args), error)
+        copy = type(error)(*args)
+        _set_attributes(copy, attributes)
+        return _is_like(copy, error)
     except Exception:  # an __init__ of anybody's
         return False
 
 
 def _is_like(copy: object, error: BaseException) -> bool:
-    return type(copy) is type(error) and (str(copy) == str(error) or bool(error.__dict__))
+    return type(copy) is type(error) and str(copy) == str(error)
 
 
 def _make_without_init(cls: type[BaseException], args: tuple[Any, ...]) -> BaseException:
@@ -91,6 +87,11 @@ def _make_without_init(cls: type[BaseException], args: tuple[Any, ...]) -> BaseE
     return error
 
 
-def _set_state(error: BaseException, state: tuple[dict[str, Any], TracebackType | None, Any, Any, bool]) -> None:
+def _set_attributes(error: BaseException, attributes: Any) -> None:
+    if attributes:
+        error.__setstate__(attributes)
+
+
+def _set_state(error: BaseException, state: tuple[Any, TracebackType | None, Any, Any, bool]) -> None:
     attributes, error.__traceback__, error.__cause__, error.__context__, error.__suppress_context__ = state
-    error.__dict__.update(attributes)
+    _set_attributes(error, attributes)

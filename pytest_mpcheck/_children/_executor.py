@@ -43,7 +43,6 @@ class WatchedExecutor(ProcessPoolExecutor):
         initargs: Iterable[Any],
         max_tasks_per_child: int | None,
     ) -> None:
-        roster.check_initializer(initializer)
         super().__init__(
             max_workers, roster.context(), initializer, tuple(initargs), max_tasks_per_child=max_tasks_per_child
         )
@@ -70,8 +69,7 @@ class WatchedExecutor(ProcessPoolExecutor):
 
     def end(self) -> None:
         """End the executor and its workers, whatever they are doing. Idempotent."""
-        for member in list(self._roster.running()):
-            member.process.kill()  # its exit status is the executor's to collect
+        self._roster.kill()
         closing = in_background(functools.partial(self.shutdown, cancel_futures=True))
         closing.join(_PATIENCE)
         if closing.is_alive():  # the executor reads half a message of a killed worker: let it see the end of the pipe
@@ -82,7 +80,8 @@ class WatchedExecutor(ProcessPoolExecutor):
         """Return, for the `BrokenProcessPool` of a worker's death, the error that names worker, signal and task."""
         if not isinstance(error, BrokenProcessPool) or isinstance(error, WorkerDied):
             return error
-        wait_until(lambda: any(self._roster.fallen()), Deadline(_PATIENCE))
+        # the executor ends the other workers and collects them all, in any order: whose end came first shows then only
+        wait_until(lambda: not any(self._roster.running()), Deadline(_PATIENCE))
         fallen = sorted(self._roster.fallen(), key=_innocence)
         if not fallen:
             return error

@@ -15,10 +15,11 @@ from multiprocessing import get_context
 from multiprocessing.pool import Pool
 from typing import Any, Protocol
 
-from .._errors import MpcheckError
+from .._clock import Deadline
+from .._errors import MpcheckError, NoSuchWorkers
 from .._records import ScriptRun
 from .._words import output_sections
-from ._child import Child, Worker
+from ._child import GRACE, Child, Worker
 from ._echo import Echo
 from ._executor import WatchedExecutor
 from ._interpreter import InterpreterWorker
@@ -30,11 +31,7 @@ from ._station import Station
 from ._thread import ThreadWorker
 from ._threads import WatchedThreadPool, WatchedThreads, thread_executor
 
-__all__ = ["NoSuchWorkers", "Nursery"]
-
-
-class NoSuchWorkers(MpcheckError):
-    """What was asked for does not exist for this kind of worker."""
+__all__ = ["Nursery"]
 
 
 class _Member(Protocol):
@@ -112,7 +109,9 @@ class Nursery:
             )
         pool: WatchedPool | WatchedThreadPool
         if self.is_of_processes:
-            pool = WatchedPool(self._roster(), self.timeout, processes, initializer, initargs, maxtasksperchild)
+            pool = WatchedPool(
+                self._roster(initializer), self.timeout, processes, initializer, initargs, maxtasksperchild
+            )
         else:
             pool = WatchedThreadPool(self.timeout, processes, initializer, initargs)
         self.members.append(pool)
@@ -129,7 +128,7 @@ class Nursery:
         executor: WatchedExecutor | WatchedThreads
         if self.is_of_processes:
             executor = WatchedExecutor(
-                self._roster(), self.timeout, max_workers, initializer, initargs, max_tasks_per_child
+                self._roster(initializer), self.timeout, max_workers, initializer, initargs, max_tasks_per_child
             )
         else:
             executor = thread_executor(self.kind, self.timeout, max_workers, initializer, initargs, self._modules)
@@ -164,7 +163,15 @@ class Nursery:
 
     def close(self) -> None:
         """End whatever still runs, and give back all that was taken. Idempotent."""
-        for member in reversed(self.members):
+        children = [member for member in self.members if isinstance(member, Child)]
+        for child in children:
+            child.ask_to_end()
+        grace = Deadline(GRACE)  # for all of them together
+        for child in children:
+            child.end(grace)
+        for roster in self._rosters:  # all at once: forked workers hold the pipes of each other's pools
+            roster.kill()
+        for member in self.members:
             member.end()
         self.members.clear()
         self.echo.pump()
@@ -193,8 +200,9 @@ class Nursery:
         context = get_context(self.kind)
         return ProcessWorker(context, station, target, args, modules=self._modules, name=name, daemon=daemon)
 
-    def _roster(self) -> Roster:
+    def _roster(self, initializer: Callable[..., object] | None) -> Roster:
         roster = Roster(self.kind, self._new_station, self._modules, self.echo)
+        roster.check_initializer(initializer)
         self._rosters.append(roster)
         return roster
 

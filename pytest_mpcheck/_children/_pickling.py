@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import types
 from collections.abc import Callable, Iterator, Mapping, Set
 from typing import Any
@@ -53,6 +54,11 @@ def _parts(value: object) -> Iterator[tuple[str, Any]]:
             yield f"{{{_short(item)}}}", item
     elif isinstance(value, types.MethodType):
         yield ".__self__", value.__self__
+    elif isinstance(value, types.FunctionType):
+        for name, cell in zip(value.__code__.co_freevars, value.__closure__ or (), strict=True):
+            yield f" closing over {name}", cell.cell_contents
+    elif isinstance(value, functools.partial):
+        yield from ((f".{name}", getattr(value, name)) for name in ("func", "args", "keywords"))
     if not isinstance(value, (type, types.FunctionType, types.ModuleType)):
         for name in _attributes(value):
             if hasattr(value, name):

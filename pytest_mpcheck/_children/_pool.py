@@ -19,7 +19,7 @@ from typing import Any
 from .._errors import ChildDied, MpcheckError
 from ._background import in_background
 from ._pool_watch import PoolWatch, fail_pending
-from ._roster import Member, Roster
+from ._roster import Roster
 
 __all__ = ["WatchedPool"]
 
@@ -45,12 +45,20 @@ class WatchedPool(Pool):
         initargs: Iterable[Any],
         maxtasksperchild: int | None,
     ) -> None:
-        roster.check_initializer(initializer)
         self._roster = roster
         self._timeout = timeout
-        self._forgiven: list[Member] = []
         super().__init__(processes, initializer, tuple(initargs), maxtasksperchild, roster.context())
         self._watch = PoolWatch(self, timeout, fallen=self._fallen, stuck=self._stuck, give_up=self._take_apart)
+
+    def _map_async(
+        self, func: Any, iterable: Any, mapper: Any, chunksize: int | None = None, *callbacks: Any, **more: Any
+    ) -> Any:
+        if (
+            chunksize is None
+        ):  # the pool would divide by the number of workers that are there: none, while one is replaced
+            iterable = list(iterable)
+            chunksize = -(-len(iterable) // (self._processes * 4))  # type: ignore[attr-defined]
+        return super()._map_async(func, iterable, mapper, chunksize, *callbacks, **more)  # type: ignore[misc]
 
     def settle(self) -> None:
         """Close the pool and join it at the end of a test.
@@ -77,24 +85,25 @@ class WatchedPool(Pool):
         pool: Any = self
         pool._state = TERMINATE
         pool._terminate.cancel()  # it would wait for the locks and threads that are being given up here
-        pool._worker_handler._state = pool._task_handler._state = TERMINATE
+        for handler in (pool._worker_handler, pool._task_handler, pool._result_handler):
+            handler._state = TERMINATE
         with contextlib.suppress(OSError):
             pool._change_notifier.put(None)
         pool._worker_handler.join(_PATIENCE)  # from here on nobody else starts workers or collects them
         self._roster.end(self._timeout)
+        fail_pending(self, error)
+        pool._taskqueue.put(None)
+        with contextlib.suppress(OSError):
+            pool._outqueue._writer.send(None)  # not put(): the lock may have died with a worker
         for end in (pool._outqueue._writer, pool._inqueue._reader):
             end.close()  # no worker is left at the other end: whoever reads or writes here comes back
-        pool._taskqueue.put(None)
         pool._task_handler.join(_PATIENCE)
         pool._result_handler.join(_PATIENCE)
-        fail_pending(self, error)
 
     def _stuck(self) -> MpcheckError:
         return self._roster.stuck(self, self._timeout)
 
     def _fallen(self, pending: bool) -> ChildDied | None:
-        fallen = [member for member in self._roster.fallen() if member not in self._forgiven]
-        if fallen and pending:
-            return self._roster.died(fallen[0], "the pool was waiting for it")
-        self._forgiven += fallen  # nobody waits: the pool replaces its worker, as it promises
-        return None
+        # also one that fell idle: the lock of the task queue may have died with it, and its successors wait for that
+        fallen = next(self._roster.fallen(), None) if pending else None
+        return None if fallen is None else self._roster.died(fallen, "the pool was waiting")

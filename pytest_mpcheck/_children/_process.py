@@ -61,12 +61,13 @@ class ProcessWorker:
             self.process.start()
         pid = self.process.pid
         assert pid is not None
+        self._popen: Any = self.process._popen  # type: ignore[attr-defined]
         self.identity = ProcessId(pid, _platforms.start_token(pid))
         self._exit_handle = _platforms.exit_handle(pid)
 
     def wait(self, timeout: float) -> bool:
         """Wait for the end of the process itself, and take its exit status; return whether it ended in time."""
-        if self.process.exitcode is None:
+        if self.exitcode is None:
             if not wait([self.process.sentinel if self._exit_handle is None else self._exit_handle], timeout):
                 return False
             self.process.join()
@@ -74,7 +75,7 @@ class ProcessWorker:
 
     def is_alive(self) -> bool:
         """Return whether the process has not ended."""
-        return self.process.is_alive()
+        return self.exitcode is None
 
     @property
     def ends_with_test(self) -> bool:
@@ -83,8 +84,9 @@ class ProcessWorker:
 
     @property
     def exitcode(self) -> int | None:
-        """As `multiprocessing.Process.exitcode`."""
-        return self.process.exitcode
+        """As `multiprocessing.Process.exitcode`; also after the test has closed the process."""
+        code: int | None = self._popen.poll()
+        return code
 
     def outcome(self) -> Outcome:
         """Return how the process ended, or that it has not."""

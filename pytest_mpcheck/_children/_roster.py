@@ -168,10 +168,14 @@ class Roster:
         what = f"{ending(report.outcome)} with the task {running[0].task or '(none)'}; its pool has been ended"
         return ChildStuck(message(what, report, remedy), report)
 
-    def end(self, timeout: float) -> None:
-        """Kill and join every worker; nobody else may be collecting exit statuses any more."""
+    def kill(self) -> None:
+        """Kill every worker; whoever collects their exit statuses goes on doing so."""
         for member in list(self.running()):
             member.process.kill()
+
+    def end(self, timeout: float) -> None:
+        """Kill and join every worker; nobody else may be collecting exit statuses any more."""
+        self.kill()
         for member in list(self.running()):
             member.process.join(timeout)
 

@@ -1,0 +1,122 @@
+"""Functions of a test module are targets however pytest imported that module, and however pytest was started."""
+
+from __future__ import annotations
+
+import sys
+import sysconfig
+from pathlib import Path
+
+import pytest
+
+CONFTEST = """
+    def of_conftest(number):
+        return 2 * number
+"""
+
+HELPER = """
+    def of_helper(number):
+        return 2 * number
+"""
+
+TESTS = """
+    import sys
+    from dataclasses import dataclass
+    import pytest
+    from pytest_mpcheck import assert_isolated
+
+    def double(number):
+        return 2 * number
+
+    def label(text):
+        globals()["LABEL"] = text
+
+    def read_label():
+        return LABEL
+
+    def my_name():
+        return __name__, __file__
+
+    def fail():
+        raise Failure("as told")
+
+    class Failure(Exception):
+        pass
+
+    @dataclass
+    class Pair:
+        left: int
+        right: int
+
+    class TestOfClass:
+        def method(self, number):
+            return 2 * number
+
+        def test_bound_method(self, mp_process):
+            assert mp_process(self.method, 21).result() == 42
+
+    def test_function(mp_process):
+        assert mp_process(double, 21).result() == 42
+        assert mp_process(my_name).result() == (__name__, __file__)
+
+    def test_lambda(mp_process):
+        assert mp_process(lambda: double(21)).result() == 42
+
+    def test_class(mp_process):
+        assert mp_process(lambda pair: Pair(pair.right, pair.left), Pair(1, 2)).result() == Pair(2, 1)
+
+    def test_exception(mp_process):
+        with pytest.raises(Failure, match="as told"):
+            mp_process(fail).result()
+
+    def test_pool(mp_pool):
+        pool = mp_pool(1, label, ("set",))
+        assert pool.map(double, [1, 2]) == [2, 4]
+        assert pool.apply(read_label) == "set"
+
+    def test_executor(mp_executor):
+        executor = mp_executor(1, label, ("set",))
+        assert list(executor.map(double, [1, 2])) == [2, 4]
+        assert executor.submit(read_label).result() == "set"
+
+    def test_backend(mp_backend, mp_process, mp_executor):
+        assert mp_process(double, 21).result() == 42
+        assert mp_executor(1, label, ("set",)).submit(double, 21).result() == 42
+"""
+
+IN_PACKAGE = """
+    from .helper import of_helper
+
+    def test_conftest(mp_process, request):
+        (conftest,) = (p for p in request.config.pluginmanager.get_plugins() if hasattr(p, "of_conftest"))
+        assert mp_process(conftest.of_conftest, 21).result() == 42
+
+    def test_relative(mp_process):
+        assert mp_process(of_helper, 21).result() == 42
+"""
+
+SCRIPT = [str(Path(sysconfig.get_path("scripts")) / ("pytest.exe" if sys.platform == "win32" else "pytest"))]
+MODULE = [sys.executable, "-m", "pytest"]
+
+
+@pytest.mark.parametrize("mode", ["prepend", "append", "importlib"])
+@pytest.mark.parametrize(
+    ("command", "args"),
+    [
+        pytest.param(SCRIPT, ["-n0"], id="script"),
+        pytest.param(SCRIPT, ["-n2", "--capture=sys"], id="script-xdist"),
+        pytest.param(MODULE, ["-n0", "-s"], id="module"),
+    ],
+)
+def test_targets_of_test_modules(pytester: pytest.Pytester, mode: str, command: list[str], args: list[str]) -> None:
+    package = pytester.mkpydir("suite_of_test")
+    for path, text in (
+        (package / "conftest.py", CONFTEST),
+        (pytester.path / "checks" / "test_functions.py", TESTS),
+        (package / "helper.py", HELPER),
+        (package / "test_in_package.py", IN_PACKAGE),
+    ):
+        path.parent.mkdir(exist_ok=True)
+        path.write_text("\n".join(line[4:] for line in text.splitlines()), encoding="utf-8")
+    result = pytester.run(*command, f"--import-mode={mode}", "-p", "no:cacheprovider", "--rootdir=.", *args)
+    interpreters = int(sys.version_info >= (3, 14))
+    result.assert_outcomes(passed=9 * 3 + 5 - 1 + interpreters)

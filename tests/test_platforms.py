@@ -1,0 +1,165 @@
+"""What differs between platforms: the file of this one, and those of the others as far as they can run here."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from types import ModuleType
+from typing import Any
+
+import psutil
+import pytest
+
+from pytest_mpcheck import _platforms
+from pytest_mpcheck._clock import Deadline, wait_until
+from pytest_mpcheck._platforms import _anywhere, _linux, _macos, _windows
+from pytest_mpcheck.fixtures import ProcessFactory
+
+CONTRACT = [name for name in _platforms.__all__ if name not in ("CURRENT", "OFFERS", "Offer", "available_kinds")]
+
+FOLLOW = """
+import importlib, os, sys
+module = importlib.import_module("pytest_mpcheck._platforms." + sys.argv[1])
+read, write = os.pipe()
+if os.fork() == 0:
+    os.close(write)
+    if len(sys.argv) > 2:
+        os.read(read, 1)  # until the parent is gone
+    module.follow_parent(read)
+    print(os.getpid(), flush=True)
+    os.read(os.pipe()[0], 1)
+os.close(read)
+if len(sys.argv) == 2:
+    sys.stdin.read()
+"""
+
+
+@pytest.mark.parametrize("module", [_linux, _macos, _windows])
+def test_each_platform_keeps_the_contract(module: ModuleType) -> None:
+    assert sorted(module.__all__) == sorted(CONTRACT)
+    for name in CONTRACT:
+        assert hasattr(module, name)
+
+
+def test_this_platform_is_one_of_those() -> None:
+    assert _platforms.CURRENT in _platforms.OFFERS
+    assert set(_platforms.available_kinds()) >= {"spawn", "thread"}
+    assert ("interpreter" in _platforms.available_kinds()) == (sys.version_info >= (3, 14))
+
+
+@pytest.mark.parametrize("module", ["_linux", "_watcher"])
+def test_process_ends_with_its_parent(module: str) -> None:
+    parent = subprocess.Popen([sys.executable, "-c", FOLLOW, module], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    assert parent.stdout is not None
+    assert parent.stdin is not None
+    pid = int(parent.stdout.readline())
+    assert psutil.pid_exists(pid)
+    parent.kill()
+    parent.wait()
+    assert wait_until(lambda: is_gone(pid), Deadline(20))
+    parent.stdin.close()
+    parent.stdout.close()
+
+
+@pytest.mark.parametrize("module", ["_linux", "_watcher"])
+def test_process_whose_parent_is_gone_already_ends(module: str) -> None:
+    parent = subprocess.run(
+        [sys.executable, "-c", FOLLOW, module, "late"], stdout=subprocess.PIPE, timeout=60, check=True
+    )
+    assert module == "_watcher" or parent.stdout == b""  # the thread may have let it get that far
+
+
+def is_gone(pid: int) -> bool:
+    return not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+
+
+@pytest.mark.parametrize("module", [_linux, _anywhere])
+def test_start_token_tells_processes_apart(module: Any, mp_process: ProcessFactory) -> None:
+    child = mp_process(int)
+    child.join()
+    assert module.start_token(os.getpid()) == module.start_token(os.getpid()) != ""
+    assert module.start_token(child.pid) == ""
+
+
+def test_exit_handle_of_nobody_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(os, "pidfd_open", raising=False)
+    assert _linux.exit_handle(os.getpid()) is None
+    assert _macos.exit_handle(os.getpid()) is None
+    assert _windows.exit_handle(os.getpid()) is None
+
+
+def test_child_is_waited_for_without_an_exit_handle(
+    mp_process: ProcessFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_platforms, "exit_handle", lambda pid: None)
+    assert mp_process(abs, -1).result() == 1
+
+
+def test_group_is_seen_and_ended() -> None:
+    code = "import os; os.fork(); print('ready', flush=True); os.read(os.pipe()[0], 1)"
+    leader = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, start_new_session=True)
+    assert leader.stdout is not None
+    assert [leader.stdout.readline(), leader.stdout.readline()] == [b"ready\n"] * 2
+    assert [code in command for command in _platforms.group_members(leader.pid)] == [True, True]
+    _platforms.end_group(leader.pid)
+    assert leader.wait(20) == -signal.SIGKILL
+    assert wait_until(lambda: _platforms.group_members(leader.pid) == (), Deadline(20))
+    _platforms.end_group(leader.pid)  # nobody there any more
+    leader.stdout.close()
+
+
+def test_tree_is_ended_where_there_are_no_groups() -> None:
+    code = "import os; print(os.fork() or os.getpid(), flush=True); os.read(os.pipe()[0], 1)"
+    leader = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE)
+    assert leader.stdout is not None
+    pids = {int(leader.stdout.readline()), int(leader.stdout.readline())}
+    assert _windows.group_members(leader.pid) == ()
+    _windows.end_group(leader.pid)
+    leader.wait(20)
+    for pid in pids:
+        assert wait_until(lambda pid=pid: is_gone(pid), Deadline(20))  # type: ignore[misc]
+    _windows.end_group(leader.pid)
+    leader.stdout.close()
+
+
+def test_stacks_are_none_where_no_signal_asks(mp_process: ProcessFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_platforms, "STACK_SIGNAL", None)
+    child = mp_process(signal.pause, daemon=True)
+    assert child.report().stacks == "(none: this platform has no signal to ask a process by)"
+
+
+def test_stacks_are_none_before_the_target(mp_process: ProcessFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    child = mp_process(signal.pause, daemon=True)
+    assert child._worker.station is not None
+    monkeypatch.setattr("os.path.exists", lambda path: False)
+    assert child._worker.stacks() == "(none: the child has not come as far as its target)"
+
+
+def test_spawn_is_all_that_windows_offers(pytester: pytest.Pytester) -> None:
+    """What Windows users will see: the whole of the surface by spawn alone."""
+    pytester.makepyfile(
+        """
+        def square(number):
+            return number * number
+
+        def test_process(mp_process, mp_start_method):
+            assert mp_start_method == "spawn"
+            assert mp_process(lambda: square(3)).result() == 9
+
+        def test_pool_and_executor(mp_pool, mp_executor):
+            assert mp_pool(1).map(square, [3]) == list(mp_executor(1).map(square, [3])) == [9]
+
+        def test_backend(mp_backend, mp_process):
+            assert mp_process(square, 3).result() == 9
+            assert mp_backend in ("spawn", "thread", "interpreter")
+
+        def test_script(mp_script, tmp_path):
+            path = tmp_path / "script.py"
+            path.write_text("import multiprocessing; print(multiprocessing.get_start_method())")
+            assert mp_script(path).stdout == "spawn\\n"
+        """
+    )
+    interpreters = int(sys.version_info >= (3, 14))
+    pytester.runpytest_subprocess("--mp-platform=windows").assert_outcomes(passed=5 + interpreters)

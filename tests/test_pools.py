@@ -1,0 +1,329 @@
+"""Pools and executors are the standard library's own, and no wait for them lasts for ever."""
+
+from __future__ import annotations
+
+import multiprocessing.pool
+import os
+import re
+import signal
+import threading
+from collections.abc import Callable
+from concurrent.futures import Executor, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from multiprocessing.pool import Pool
+from typing import Any
+
+import psutil
+import pytest
+
+from pytest_mpcheck import ChildDied, ChildStuck, MpcheckError, NotPicklable, Signalled, Stuck
+
+PoolFactory = Callable[..., Pool]
+ExecutorFactory = Callable[..., Executor]
+
+GREETING = ""
+
+
+def square(number: int) -> int:
+    return number * number
+
+
+def die_by_kill(_: object) -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def exit_silently(_: object) -> None:
+    os._exit(7)
+
+
+def greet(greeting: str) -> None:
+    global GREETING
+    GREETING = greeting
+
+
+def greeting_of_worker() -> str:
+    return GREETING
+
+
+def fail(_: object) -> None:
+    raise LookupError("task failed")
+
+
+def stay(started: Any) -> None:
+    started.set()
+    os.read(os.pipe()[0], 1)  # for ever
+
+
+_started: Any = None
+
+
+def hand_over(started: Any) -> None:
+    global _started
+    _started = started
+
+
+def stay_with_what_was_handed_over() -> None:
+    stay(_started)
+
+
+def test_pool_is_the_real_one(mp_pool: PoolFactory) -> None:
+    pool = mp_pool(2, greet, ("hello",), 5)
+    assert isinstance(pool, multiprocessing.pool.Pool)
+    assert pool.map(square, range(5)) == [0, 1, 4, 9, 16]
+    assert pool.starmap(pow, [(2, 3), (3, 2)]) == [8, 9]
+    assert list(pool.imap(square, range(3))) == [0, 1, 4]
+    assert list(pool.imap(square, range(3), chunksize=2)) == [0, 1, 4]
+    assert sorted(pool.imap_unordered(square, range(3))) == [0, 1, 4]
+    assert pool.apply(greeting_of_worker) == "hello"
+    with pytest.raises(LookupError, match="task failed"):
+        pool.map(fail, [1])
+
+
+def test_pool_is_closed_and_joined_at_the_end(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(
+        """
+        import os, time
+        import psutil
+        made = []
+
+        def pid():
+            return os.getpid()
+
+        def slow(path):
+            time.sleep(0.2)
+            open(path, "a").write("done")
+
+        def test_one(mp_pool, tmp_path_factory):
+            pool = mp_pool(1)
+            made.append((pool, pool.apply(pid), tmp_path_factory.getbasetemp() / "mark"))
+            pool.apply_async(slow, (made[-1][2],))  # what nobody waits for is done all the same
+
+        def test_two():
+            for pool, pid, mark in made:
+                assert "TERMINATE" in repr(pool)
+                assert not psutil.pid_exists(pid)
+            assert mark.read_text() == "done" * len(made) != ""
+        """
+    )
+    pytester.runpytest_subprocess().assert_outcomes(passed=4)
+
+
+WAITS: dict[str, Callable[[Pool], object]] = {
+    "apply": lambda pool: pool.apply(die_by_kill, (1,)),
+    "apply_async": lambda pool: pool.apply_async(die_by_kill, (1,)).get(),
+    "map": lambda pool: pool.map(die_by_kill, [1, 2, 3]),
+    "starmap": lambda pool: pool.starmap(die_by_kill, [(1,), (2,)]),
+    "imap": lambda pool: list(pool.imap(die_by_kill, [1, 2])),
+    "imap_unordered": lambda pool: list(pool.imap_unordered(die_by_kill, [1, 2])),
+    "imap of chunks": lambda pool: list(pool.imap(die_by_kill, [1, 2], chunksize=2)),
+}
+
+
+@pytest.mark.parametrize("wait_in", WAITS.values(), ids=WAITS.keys())
+def test_death_of_a_pool_worker_ends_the_wait(mp_pool: PoolFactory, wait_in: Callable[[Pool], object]) -> None:
+    pool = mp_pool(2)
+    with pytest.raises(ChildDied, match=r"was ended by SIGKILL during the task die_by_kill") as caught:
+        wait_in(pool)
+    assert re.search(r"child '\w+PoolWorker-[\d:]+' \(pid \d+, \w+\)", str(caught.value))
+    assert caught.value.report.outcome == Signalled(signal.SIGKILL)
+    assert not psutil.pid_exists(caught.value.report.process.pid)
+    with pytest.raises(ValueError, match="Pool not running"):
+        pool.map(square, [1])
+
+
+def test_silent_exit_of_a_pool_worker_ends_the_wait(mp_pool: PoolFactory) -> None:
+    with pytest.raises(ChildDied, match=r"exited with code 7 without returning a result during the task exit_silently"):
+        mp_pool(1).map(exit_silently, [1])
+
+
+def test_pool_joins_after_a_death(mp_pool: PoolFactory) -> None:
+    pool = mp_pool(2)
+    result = pool.map_async(die_by_kill, [1, 2])
+    pool.close()
+    pool.join()
+    with pytest.raises(ChildDied):
+        result.get()
+    pool.terminate()
+
+
+def test_pool_whose_initializer_fails_ends_the_wait(mp_pool: PoolFactory) -> None:
+    with pytest.raises(ChildDied, match=r"exited with code 1 .* while it had no task") as caught:
+        mp_pool(1, fail, (1,)).map(square, [1])
+    assert "LookupError: task failed" in str(caught.value)
+
+
+def test_death_of_an_idle_worker_ends_the_next_wait(mp_pool: PoolFactory) -> None:
+    """It dies with the lock of the task queue in its hands; its successor would wait for that for ever."""
+    pool = mp_pool(1)
+    pid = pool.apply(os.getpid)
+    queue: Any = pool._inqueue  # type: ignore[attr-defined]
+    while queue._rlock.acquire(block=False):  # until the worker has it, and waits for its next task
+        queue._rlock.release()
+    psutil.Process(pid).kill()
+    with pytest.raises(ChildDied, match="was ended by SIGKILL while it had no task, and the pool was waiting"):
+        pool.apply(os.getpid)
+
+
+def test_pool_that_the_test_terminates_is_no_finding(mp_pool: PoolFactory, mp_context: Any) -> None:
+    started = mp_context.Event()
+    with mp_pool(1, hand_over, (started,)) as pool:
+        pool.apply_async(stay_with_what_was_handed_over)
+        started.wait()
+
+
+def test_pool_replaces_workers_after_their_tasks(mp_pool: PoolFactory) -> None:
+    pool = mp_pool(1, maxtasksperchild=1)
+    assert len({pool.apply(os.getpid) for _ in range(3)}) == 3
+
+
+def test_task_past_its_deadline_ends_the_wait(mp_pool: PoolFactory, mp_context: Any) -> None:
+    started = mp_context.Event()
+    pool: Any = mp_pool(1, hand_over, (started,))
+    result = pool.apply_async(stay_with_what_was_handed_over)
+    started.wait()
+    pool._timeout = pool._watch._timeout = 0.1  # not before the worker has started, which may take longer
+    pool._watch._deadlines.clear()
+    with pytest.raises(ChildStuck, match=r"after 0.1 s with the task stay_with_what_was_handed_over\(\)") as caught:
+        result.get()
+    assert "in stay" in caught.value.report.stacks
+    assert caught.value.report.outcome == Stuck(0.1)
+    assert not psutil.pid_exists(caught.value.report.process.pid)
+
+
+def test_initializer_that_does_not_pickle_is_named(
+    mp_pool: PoolFactory, mp_executor: ExecutorFactory, mp_start_method: str
+) -> None:
+    if mp_start_method == "fork":
+        assert mp_pool(1, lambda: greet("local")).apply(greeting_of_worker) == "local"
+        return
+    for make in (mp_pool, mp_executor):
+        with pytest.raises(NotPicklable, match="^initializer: lambda does not pickle"):
+            make(1, lambda: None)
+    assert mp_pool(1).apply(square, (2,)) == 4
+
+
+def test_executor_is_the_real_one(mp_executor: ExecutorFactory) -> None:
+    executor = mp_executor(2, greet, ("hello",))
+    assert isinstance(executor, ProcessPoolExecutor)
+    assert list(executor.map(square, range(5))) == [0, 1, 4, 9, 16]
+    future = executor.submit(greeting_of_worker)
+    assert isinstance(future, Future)
+    assert future.result(30) == "hello"
+    assert future.exception() is None
+    with pytest.raises(LookupError, match="task failed"):
+        executor.submit(fail, 1).result()
+    assert isinstance(executor.submit(fail, 1).exception(), LookupError)
+
+
+def test_executor_passes_max_tasks_on(mp_executor: ExecutorFactory, mp_start_method: str) -> None:
+    if mp_start_method == "fork":
+        with pytest.raises(ValueError, match="max_tasks_per_child is incompatible"):
+            mp_executor(1, max_tasks_per_child=1)
+        assert mp_executor(1).submit(square, 2).result() == 4
+        return
+    executor = mp_executor(1, max_tasks_per_child=1)
+    assert len({executor.submit(os.getpid).result() for _ in range(2)}) == 2
+
+
+FUTURES: dict[str, Callable[[Executor], object]] = {
+    "result": lambda executor: executor.submit(die_by_kill, 1).result(),
+    "result in time": lambda executor: executor.submit(die_by_kill, 1).result(30),
+    "map": lambda executor: list(executor.map(die_by_kill, [1, 2])),
+}
+
+
+@pytest.mark.parametrize("wait_in", FUTURES.values(), ids=FUTURES.keys())
+def test_death_of_an_executors_worker_is_told(
+    mp_executor: ExecutorFactory, wait_in: Callable[[Executor], object]
+) -> None:
+    with pytest.raises(BrokenProcessPool, match=r"was ended by SIGKILL during the task die_by_kill") as caught:
+        wait_in(mp_executor(2))
+    assert isinstance(caught.value, ChildDied)
+    assert caught.value.report.outcome == Signalled(signal.SIGKILL)
+    assert type(caught.value.__cause__) is BrokenProcessPool
+
+
+def test_death_of_an_executors_worker_is_told_as_exception(mp_executor: ExecutorFactory) -> None:
+    future = mp_executor(1).submit(die_by_kill, 1)
+    wait([future])
+    assert isinstance(future.exception(), ChildDied)
+
+
+def test_future_past_the_deadline_ends_the_wait(mp_executor: ExecutorFactory, mp_context: Any) -> None:
+    started = mp_context.Event()
+    executor: Any = mp_executor(1, hand_over, (started,))
+    future = executor.submit(stay_with_what_was_handed_over)
+    started.wait()
+    executor.timeout = 0.1
+    with pytest.raises(ChildStuck, match=r"after 0.1 s with the task stay_with_what_was_handed_over\(\)") as caught:
+        future.result()
+    assert "in stay" in caught.value.report.stacks
+    assert not psutil.pid_exists(caught.value.report.process.pid)
+
+
+def test_timeout_of_the_caller_is_the_callers(mp_executor: ExecutorFactory, mp_context: Any) -> None:
+    started = mp_context.Event()
+    executor = mp_executor(1, hand_over, (started,))
+    future = executor.submit(stay_with_what_was_handed_over)
+    started.wait()
+    with pytest.raises(TimeoutError):
+        future.result(timeout=0)
+    assert future.running()
+    for process in list(executor._processes.values()):  # type: ignore[attr-defined]
+        process.kill()
+    with pytest.raises(ChildDied):
+        future.result()
+
+
+LEFT_RUNNING = """
+    import os
+    import pytest
+
+    def for_ever():
+        os.read(os.pipe()[0], 1)
+
+    def test_pool(mp_pool):
+        pool = mp_pool(1)
+        pool.apply(os.getpid)
+        pool._timeout = 0.5
+        pool.apply_async(for_ever)
+
+    def test_executor(mp_executor):
+        executor = mp_executor(1)
+        executor.submit(os.getpid).result()
+        executor.timeout = 0.5
+        executor.submit(for_ever)
+
+    def test_failing(mp_pool, mp_executor):
+        mp_pool(1).apply_async(for_ever)
+        mp_executor(1).submit(for_ever)
+        assert False, "of its own"
+"""
+
+
+def test_pool_that_does_not_end_is_reported(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(LEFT_RUNNING)
+    result = pytester.runpytest_subprocess("--mp-start-methods=fork,forkserver", "-n2")
+    result.assert_outcomes(failed=6)
+    text = result.stdout.str()
+    assert text.count("was still running after 0.5 s with the task for_ever(); its pool has been ended\n") == 4
+    assert text.count("AssertionError: of its own") >= 2
+
+
+def test_pool_without_a_worker_left_says_so(mp_pool: PoolFactory) -> None:
+    pool: Any = mp_pool(1)
+    assert pool.apply(square, (2,)) == 4
+    pool.close()
+    pool.join()
+    error = pool._roster.stuck(pool, 3.0)
+    assert type(error) is MpcheckError
+    assert "was not done after 3 s, and has no worker left; what to do: let its tasks end" in str(error)
+
+
+def test_watching_leaves_no_thread(mp_pool: PoolFactory, mp_executor: ExecutorFactory) -> None:
+    before = set(threading.enumerate())
+    pool, executor = mp_pool(1), mp_executor(1)
+    assert pool.apply(square, (2,)) == executor.submit(square, 2).result()
+    pool.settle()  # type: ignore[attr-defined]
+    executor.settle()  # type: ignore[attr-defined]
+    assert {thread.name for thread in set(threading.enumerate()) - before} == set()
