@@ -66,9 +66,7 @@ def main() -> int:
     print(f"testing {origin}", flush=True)
     if not Path(origin).resolve().is_relative_to(environment.resolve()):
         sys.exit(f"{PACKAGE} did not come from the wheel, but from {origin}")
-    return subprocess.run(
-        [python, "-m", "pytest", *sys.argv[2:]], cwd=project, env=variables, check=False
-    ).returncode
+    return subprocess.run([python, "-m", "pytest", *sys.argv[2:]], cwd=project, env=variables, check=False).returncode
 
 
 if __name__ == "__main__":

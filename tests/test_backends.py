@@ -9,7 +9,6 @@ from collections.abc import Callable
 from concurrent.futures import Executor, ThreadPoolExecutor
 from multiprocessing.dummy import DummyProcess
 from multiprocessing.pool import Pool, ThreadPool
-from typing import Any
 
 import pytest
 
@@ -124,7 +123,7 @@ def test_thread_past_its_deadline_is_told(mp_backend: str, mp_process: ProcessFa
 
     child = mp_process(wait_here)
     assert "wait_here" in child.report().stacks
-    with pytest.raises(ChildStuck, match="was still running after 0.1 s") as caught:
+    with pytest.raises(ChildStuck, match=r"was still running after 0.1 s") as caught:
         child.join(timeout=0.1)
     assert "in wait_here" in caught.value.report.stacks
     go_on.set()
@@ -186,8 +185,16 @@ def test_kinds_are_those_that_there_are(pytester: pytest.Pytester) -> None:
     result = pytester.runpytest("--collect-only", "-q", "--mp-start-methods=fork,forkserver")
     interpreter = ["*test_all?interpreter]"] if sys.version_info >= (3, 14) else []
     result.stdout.fnmatch_lines(
-        ["*test_all?fork]", "*test_all?forkserver]", "*test_all?thread]", *interpreter, "*test_some?thread]"]
-        + ["*test_some?fork]", "*test_one_method?spawn]", "*test_one_method?thread]"],
+        [
+            "*test_all?fork]",
+            "*test_all?forkserver]",
+            "*test_all?thread]",
+            *interpreter,
+            "*test_some?thread]",
+            "*test_some?fork]",
+            "*test_one_method?spawn]",
+            "*test_one_method?thread]",
+        ],
         consecutive=not interpreter,
     )
 
@@ -196,11 +203,6 @@ def test_backend_and_start_method_do_not_go_together(pytester: pytest.Pytester) 
     pytester.makepyfile("def test_it(mp_backend, mp_context, mp_process): ...")
     result = pytester.runpytest()
     result.stdout.fnmatch_lines(
-        [
-            "*usage error: *::test_it asks for mp_backend and for mp_context, mp_start_method, which knows processes only;*"
-        ]
+        ["*usage error: *::test_it asks for mp_backend and for mp_context, mp_start_method, which*"]
     )
     assert result.ret == pytest.ExitCode.INTERRUPTED
-
-
-def nothing(*_: Any) -> None: ...

@@ -98,7 +98,7 @@ def test_child_is_waited_for_without_an_exit_handle(
 
 
 def test_group_is_seen_and_ended() -> None:
-    code = "import os; os.fork(); print('ready', flush=True); os.read(os.pipe()[0], 1)"
+    code = "import os; os.fork(); os.write(1, b'ready\\n'); os.read(os.pipe()[0], 1)"
     leader = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, start_new_session=True)
     assert leader.stdout is not None
     assert [leader.stdout.readline(), leader.stdout.readline()] == [b"ready\n"] * 2
@@ -111,7 +111,7 @@ def test_group_is_seen_and_ended() -> None:
 
 
 def test_tree_is_ended_where_there_are_no_groups() -> None:
-    code = "import os; print(os.fork() or os.getpid(), flush=True); os.read(os.pipe()[0], 1)"
+    code = "import os; os.write(1, b'%d\\n' % (os.fork() or os.getpid())); os.read(os.pipe()[0], 1)"
     leader = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE)
     assert leader.stdout is not None
     pids = {int(leader.stdout.readline()), int(leader.stdout.readline())}

@@ -197,7 +197,7 @@ def test_initializer_that_does_not_pickle_is_named(
         assert mp_pool(1, lambda: greet("local")).apply(greeting_of_worker) == "local"
         return
     for make in (mp_pool, mp_executor):
-        with pytest.raises(NotPicklable, match="^initializer: lambda does not pickle"):
+        with pytest.raises(NotPicklable, match=r"^initializer: lambda does not pickle"):
             make(1, lambda: None)
     assert mp_pool(1).apply(square, (2,)) == 4
 

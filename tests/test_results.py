@@ -90,7 +90,7 @@ def test_value_arrives(mp_process: ProcessFactory, value: object) -> None:
 
 
 def test_exception_arrives_with_the_frames_of_the_child(mp_process: ProcessFactory) -> None:
-    with pytest.raises(LookupError, match="^'?deep down'?$") as caught:
+    with pytest.raises(LookupError, match=r"^'?deep down'?$") as caught:
         mp_process(fail_deeply).result()
     names = [frame.name for frame in traceback.extract_tb(caught.value.__traceback__)]
     assert names[-2:] == ["fail_deeply", "fail_in_the_middle"]

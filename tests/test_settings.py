@@ -82,8 +82,10 @@ def test_marker_takes_its_keywords() -> None:
         (
             (),
             {"start_method": "spawn"},
-            "unknown keyword 'start_method' in there: it takes start_methods, backends, timeout (did you mean "
-            "'start_methods'?)",
+            (
+                "unknown keyword 'start_method' in there: it takes start_methods, backends, timeout (did you mean "
+                "'start_methods'?)"
+            ),
         ),
         ((), {"timeout": 0}, "timeout 0 from there, timeout can never be kept"),
         ((), {"start_methods": 5}, "5 from there, start_methods is no list of start methods"),

@@ -43,29 +43,24 @@ def _passes(value: object, attempt: Callable[[object], object]) -> bool:
 def _parts(value: object) -> Iterator[tuple[str, Any]]:
     """Yield what a value is made of, and how one gets there from it."""
     if isinstance(value, Mapping):
-        for key, item in value.items():
-            yield f" key {_short(key)}", key
-            yield f"[{_short(key)}]", item
+        yield from ((f" key {_short(key)}", key) for key in value)
+        yield from ((f"[{_short(key)}]", item) for key, item in value.items())
     elif isinstance(value, (list, tuple)):
-        for index, item in enumerate(value):
-            yield f"[{index}]", item
+        yield from ((f"[{index}]", item) for index, item in enumerate(value))
     elif isinstance(value, Set):
-        for item in value:
-            yield f"{{{_short(item)}}}", item
-    elif isinstance(value, types.MethodType):
-        yield ".__self__", value.__self__
+        yield from ((f"{{{_short(item)}}}", item) for item in value)
     elif isinstance(value, types.FunctionType):
-        for name, cell in zip(value.__code__.co_freevars, value.__closure__ or (), strict=True):
-            yield f" closing over {name}", cell.cell_contents
-    elif isinstance(value, functools.partial):
-        yield from ((f".{name}", getattr(value, name)) for name in ("func", "args", "keywords"))
+        cells = zip(value.__code__.co_freevars, value.__closure__ or (), strict=True)
+        yield from ((f" closing over {name}", cell.cell_contents) for name, cell in cells)
     if not isinstance(value, (type, types.FunctionType, types.ModuleType)):
-        for name in _attributes(value):
-            if hasattr(value, name):
-                yield f".{name}", getattr(value, name)
+        yield from ((f".{name}", getattr(value, name)) for name in _attributes(value) if hasattr(value, name))
 
 
 def _attributes(value: object) -> Iterator[str]:
+    if isinstance(value, types.MethodType):
+        yield "__self__"
+    elif isinstance(value, functools.partial):
+        yield from ("func", "args", "keywords")
     yield from [name for name in getattr(value, "__dict__", ()) if isinstance(name, str)]
     for cls in type(value).__mro__:
         slots = cls.__dict__.get("__slots__", ())
