@@ -10,7 +10,16 @@ TYPE_CHECKING = False  # typing itself would cost every child a millisecond
 if TYPE_CHECKING:
     from ._checks import assert_exited, assert_isolated, assert_joined, assert_lines
     from ._children._child import Child
-    from ._errors import BadSetting, ChildDied, ChildStuck, MpcheckError, NotPicklable, UnseenFailure
+    from ._children._executor import WorkerDied
+    from ._errors import (
+        BadSetting,
+        ChildDied,
+        ChildStuck,
+        MpcheckError,
+        NoSuchWorkers,
+        NotPicklable,
+        UnseenFailure,
+    )
     from ._records import (
         ChildReport,
         Exited,
@@ -33,6 +42,7 @@ __all__ = [
     "ChildStuck",
     "Exited",
     "MpcheckError",
+    "NoSuchWorkers",
     "NotPicklable",
     "Outcome",
     "ProcessId",
@@ -42,6 +52,7 @@ __all__ = [
     "Signalled",
     "Stuck",
     "UnseenFailure",
+    "WorkerDied",
     "__version__",
     "assert_exited",
     "assert_isolated",
@@ -51,9 +62,11 @@ __all__ = [
 
 _HOMES = {
     "Child": "._children._child",
+    "WorkerDied": "._children._executor",
     **dict.fromkeys(("assert_exited", "assert_isolated", "assert_joined", "assert_lines"), "._checks"),
     **dict.fromkeys(
-        ("BadSetting", "ChildDied", "ChildStuck", "MpcheckError", "NotPicklable", "UnseenFailure"), "._errors"
+        ("BadSetting", "ChildDied", "ChildStuck", "MpcheckError", "NoSuchWorkers", "NotPicklable", "UnseenFailure"),
+        "._errors",
     ),
 }
 """Where the names live that are not records."""

@@ -11,7 +11,16 @@ from ._errors import BadSetting
 from ._platforms import available_kinds
 from ._settings import START_METHODS, Kind, MarkSettings, Settings, parse_mark, parse_settings
 
-__all__ = ["MARKER", "SETTINGS", "add_options", "choose_kinds", "is_mp_test", "mark_of", "read_settings"]
+__all__ = [
+    "MARKER",
+    "SETTINGS",
+    "add_options",
+    "check_effect",
+    "choose_kinds",
+    "is_mp_test",
+    "mark_of",
+    "read_settings",
+]
 
 FOR_PROCESSES_ONLY = frozenset(("mp_start_method", "mp_context", "mp_script"))
 """Fixtures that make no sense over threads and interpreters."""
@@ -60,7 +69,10 @@ def read_settings(config: pytest.Config) -> Settings:
     for name in ("start_methods", "timeout", "platform"):
         value, origin = config.getoption(f"mp_{name}"), f"command line --mp-{name.replace('_', '-')}"
         if value is None:
-            value, origin = config.getini(f"mp_{name}"), f"ini mp_{name} in {config.inipath}"
+            value, origin = (
+                config.getini(f"mp_{name}"),
+                f"ini mp_{name}{f' in {config.inipath}' if config.inipath else ''}",
+            )
         if value is not None:
             raw[name] = (",".join(value) if isinstance(value, list) else value), origin
     try:
@@ -87,6 +99,26 @@ def mark_of(node: pytest.Item | pytest.Collector) -> MarkSettings:
 def is_mp_test(item: pytest.Item) -> bool:
     """Return whether a test says that it starts workers: by one of our fixtures, or by the marker."""
     return "_mp_kind" in getattr(item, "fixturenames", ()) or item.get_closest_marker("mp") is not None
+
+
+def check_effect(metafunc: pytest.Metafunc) -> None:
+    """Refuse a marker, on the test itself, that chooses what no fixture of the test would run by.
+
+    On a class or a module it may stand for other tests.
+
+    Raises:
+        BadSetting: The marker would have no effect.
+    """
+    for mark in metafunc.definition.own_markers:
+        for keyword, fixture, wanted in (
+            ("start_methods", "_mp_kind", "one of the mp_* fixtures"),
+            ("backends", "mp_backend", "mp_backend"),
+        ):
+            if mark.name == "mp" and keyword in mark.kwargs and fixture not in metafunc.fixturenames:
+                raise BadSetting(
+                    f"{keyword} in @pytest.mark.mp of {metafunc.definition.nodeid} has no effect: the test does not ask "
+                    f"for {wanted}; what to do: let it ask, or leave {keyword} out"
+                )
 
 
 def choose_kinds(metafunc: pytest.Metafunc, mark: MarkSettings) -> tuple[Kind, ...]:

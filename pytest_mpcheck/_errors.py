@@ -54,3 +54,7 @@ class ChildDied(_ChildError):
 
 class UnseenFailure(_ChildError):
     """A child failed, and the test ended without looking at how."""
+
+
+for _name in __all__:  # where users find them, which is also how pytest and pickle name them
+    globals()[_name].__module__ = "pytest_mpcheck"

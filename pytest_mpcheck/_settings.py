@@ -80,8 +80,10 @@ class Settings:
 
     def _obstacle(self, name: str, can: list[str]) -> str:
         pretended = "" if self.platform == CURRENT else " (pretended by --mp-platform)"
-        where = f"on {self.platform}{pretended}" if name in START_METHODS else "in this interpreter"
-        return f"{name!r} is not available {where}; there is: {', '.join(can)}"
+        if name not in START_METHODS:
+            return f"{name!r} is not available in this interpreter; there is: {', '.join(can)}"
+        methods = ", ".join(method for method in can if method in START_METHODS)
+        return f"{name!r} is not available on {self.platform}{pretended}; there is: {methods}"
 
 
 @dataclass(frozen=True, slots=True)

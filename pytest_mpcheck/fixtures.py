@@ -87,6 +87,7 @@ def _mp_kind(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture
 def _mp_nursery(request: pytest.FixtureRequest, _mp_kind: str) -> Iterator[Nursery]:
+    __tracebackhide__ = True
     from ._children._nursery import Nursery
 
     timeout = mark_of(request.node).timeout or request.config.stash[SETTINGS].timeout
@@ -133,6 +134,7 @@ def mp_process(_mp_nursery: Nursery) -> ProcessFactory:
     def mp_process(
         target: Callable[..., Any], /, *args: Any, name: str | None = None, daemon: bool | None = None
     ) -> Child:
+        __tracebackhide__ = True
         return _mp_nursery.start(target, args, name, daemon)
 
     return mp_process
@@ -186,7 +188,8 @@ def mp_script(_mp_nursery: Nursery) -> Callable[..., ScriptRun]:
     ``mp_script(path, *args)`` gives a `ScriptRun` once the script has ended.
     """
 
-    def mp_script(path: str | os.PathLike[str], *args: str) -> ScriptRun:
+    def mp_script(path: str | os.PathLike[str], *args: str | os.PathLike[str]) -> ScriptRun:
+        __tracebackhide__ = True
         return _mp_nursery.script(path, args)
 
     return mp_script

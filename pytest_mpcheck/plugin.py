@@ -6,7 +6,7 @@ from collections.abc import Generator
 
 import pytest
 
-from ._config import MARKER, SETTINGS, add_options, choose_kinds, is_mp_test, mark_of, read_settings
+from ._config import MARKER, SETTINGS, add_options, check_effect, choose_kinds, is_mp_test, mark_of, read_settings
 from ._errors import BadSetting
 from .fixtures import (
     NURSERY,
@@ -50,6 +50,7 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     try:
         mark = mark_of(metafunc.definition)
+        check_effect(metafunc)
         kinds = choose_kinds(metafunc, mark) if "_mp_kind" in metafunc.fixturenames else ()
     except BadSetting as error:
         raise pytest.Collector.CollectError(f"usage error: {error}") from None
@@ -76,6 +77,7 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object
 def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
     if not is_mp_test(item):
         return (yield)
+    __tracebackhide__ = True
     nursery = item.stash.get(NURSERY, None)
     made_in_setup = len(nursery.members) if nursery else 0
     try:

@@ -62,7 +62,7 @@ WATCHED: dict[str, Callable[[], tuple[object, str]]] = {
     "attribute of an attribute": lambda: (f"{__name__}:OBJECT.left", r":OBJECT.left\[1\]: was \(not there\), is 2"),
     "dictionary": lambda: (GLOBAL, r"dict #1\['new'\]: was \(not there\), is 4"),
     "object": lambda: (OBJECT, r"Slotted #1\.left: was list of 1, is list of 2"),
-    "environment": lambda: (os.environ, r"_Environ #1\['MPCHECK_TEST'\]: was 'before', is 'changed'"),
+    "environment": lambda: (os.environ, r"environ\['MPCHECK_TEST'\]: was 'before', is 'changed'"),
     "word environ": lambda: ("environ", r"environ\['MPCHECK_TEST'\]: was 'before', is 'changed'"),
     "word cwd": lambda: ("cwd", r"cwd: was '.+', is '/'"),
 }
@@ -154,6 +154,11 @@ def test_exit_that_is_not_as_expected_is_told(mp_process: ProcessFactory, mp_sta
         assert_exited(mp_process(signal.raise_signal, signal.SIGKILL))
     with pytest.raises(ValueError, match="unknown signal 'SIGNOTHING': there is SIG"):
         assert_exited(mp_process(change_nothing), signal="SIGNOTHING")
+
+
+def test_exit_is_by_code_or_by_signal(mp_process: ProcessFactory) -> None:
+    with pytest.raises(ValueError, match="code=3 and signal='SIGTERM': a child ends by one of them"):
+        assert_exited(mp_process(change_nothing), 3, signal="SIGTERM")
 
 
 def test_joined_is_ended_and_waited_for(mp_process: ProcessFactory) -> None:

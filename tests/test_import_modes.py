@@ -98,13 +98,13 @@ SCRIPT = [str(Path(sysconfig.get_path("scripts")) / ("pytest.exe" if sys.platfor
 MODULE = [sys.executable, "-m", "pytest"]
 
 
-@pytest.mark.parametrize("mode", ["prepend", "append", "importlib"])
 @pytest.mark.parametrize(
-    ("command", "args"),
+    ("mode", "command", "args"),
     [
-        pytest.param(SCRIPT, ["-n0"], id="script"),
-        pytest.param(SCRIPT, ["-n2", "--capture=sys"], id="script-xdist"),
-        pytest.param(MODULE, ["-n0", "-s"], id="module"),
+        pytest.param("prepend", MODULE, ["-n0", "-s"], id="prepend"),
+        pytest.param("append", SCRIPT, ["-n2"], id="append-script-xdist"),
+        pytest.param("importlib", SCRIPT, ["-n0"], id="importlib-script"),
+        pytest.param("importlib", MODULE, ["-n2", "--capture=sys"], id="importlib-xdist"),
     ],
 )
 def test_targets_of_test_modules(pytester: pytest.Pytester, mode: str, command: list[str], args: list[str]) -> None:

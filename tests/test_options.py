@@ -198,6 +198,34 @@ STARTS = """
 """
 
 
+def test_marker_without_effect_is_a_usage_error(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(
+        """
+        import pytest
+        @pytest.mark.mp(start_methods=["spawn"])
+        def test_one(): ...
+        """,
+        test_two="""
+        import pytest
+        @pytest.mark.mp(backends=["thread"])
+        def test_two(mp_process): ...
+        """,
+        test_three="""
+        import pytest
+        pytestmark = pytest.mark.mp(start_methods=["spawn"], backends=["thread"])
+        def test_three(): ...
+        """,
+    )
+    result = pytester.runpytest("--collect-only")
+    result.assert_outcomes(errors=2)
+    result.stdout.fnmatch_lines_random(
+        [
+            "usage error: start_methods in @pytest.mark.mp of *::test_one has no effect: the test does not ask for one of*",
+            "usage error: backends in @pytest.mark.mp of *::test_two has no effect: the test does not ask for mp_backend;*",
+        ]
+    )
+
+
 def test_test_that_starts_nothing_fails(pytester: pytest.Pytester) -> None:
     pytester.makepyfile(STARTS)
     result = pytester.runpytest_subprocess("--mp-start-methods=spawn")

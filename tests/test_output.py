@@ -102,8 +102,9 @@ SECTIONS = """
 """
 
 
-@pytest.mark.parametrize("capture", ["fd", "sys", "no", "tee-sys"])
-@pytest.mark.parametrize("workers", ["0", "2"])
+@pytest.mark.parametrize(
+    ("capture", "workers"), [("fd", "0"), ("fd", "2"), ("sys", "0"), ("no", "0"), ("no", "2"), ("tee-sys", "0")]
+)
 def test_failing_test_shows_what_its_children_wrote(pytester: pytest.Pytester, capture: str, workers: str) -> None:
     pytester.makepyfile(SECTIONS)
     result = pytester.runpytest_subprocess(f"--capture={capture}", f"-n{workers}")

@@ -240,7 +240,7 @@ def test_death_of_an_executors_worker_is_told(
         wait_in(mp_executor(2))
     assert isinstance(caught.value, ChildDied)
     assert caught.value.report.outcome == Signalled(signal.SIGKILL)
-    assert type(caught.value.__cause__) is BrokenProcessPool
+    assert caught.value.__cause__ is None
 
 
 def test_death_of_an_executors_worker_is_told_as_exception(mp_executor: ExecutorFactory) -> None:
@@ -275,39 +275,92 @@ def test_timeout_of_the_caller_is_the_callers(mp_executor: ExecutorFactory, mp_c
         future.result()
 
 
-LEFT_RUNNING = """
+OWED = """
     import os
+    from concurrent.futures import as_completed, wait
     import pytest
 
-    def for_ever():
+    def for_ever(ready):
+        ready.touch()
         os.read(os.pipe()[0], 1)
 
-    def test_pool(mp_pool):
+    @pytest.fixture
+    def ready(tmp_path):
+        class Ready:
+            path = tmp_path / "ready"
+            def wait(self):
+                while not self.path.exists():
+                    os.sched_yield()
+        return Ready()
+
+    @pytest.fixture
+    def busy_pool(mp_pool, ready):
         pool = mp_pool(1)
-        pool.apply(os.getpid)
-        pool._timeout = 0.5
-        pool.apply_async(for_ever)
+        result = pool.apply_async(for_ever, (ready.path,))
+        ready.wait()
+        pool._timeout = pool._watch._timeout = 0.2
+        pool._watch._deadlines.clear()
+        return pool, result
 
-    def test_executor(mp_executor):
+    @pytest.fixture
+    def busy_executor(mp_executor, ready):
         executor = mp_executor(1)
-        executor.submit(os.getpid).result()
-        executor.timeout = 0.5
-        executor.submit(for_ever)
+        future = executor.submit(for_ever, ready.path)
+        ready.wait()
+        executor.timeout = executor._watch._timeout = 0.2
+        executor._watch._deadlines.clear()
+        return executor, future
 
-    def test_failing(mp_pool, mp_executor):
-        mp_pool(1).apply_async(for_ever)
-        mp_executor(1).submit(for_ever)
+    def test_stuck_pool(busy_pool): ...
+    def test_stuck_executor(busy_executor): ...
+
+    def test_stuck_in_join(busy_pool):
+        busy_pool[0].close()
+        busy_pool[0].join()
+
+    def test_stuck_in_shutdown(busy_executor):
+        with busy_executor[0]:
+            pass
+
+    def test_stuck_in_wait(busy_executor):
+        wait([busy_executor[1]])
+
+    def test_stuck_in_as_completed(busy_executor):
+        list(as_completed([busy_executor[1]]))
+
+    def test_dead_and_unseen_pool(mp_pool):
+        mp_pool(1).apply_async(os._exit, (7,))
+
+    def test_dead_and_unseen_executor(mp_executor):
+        mp_executor(1).submit(os._exit, 7)
+
+    def test_failing(busy_pool, busy_executor):
         assert False, "of its own"
+
+    def test_dead_and_seen(mp_pool, mp_executor):
+        for waiting in (lambda: mp_pool(1).apply(os._exit, (7,)), lambda: mp_executor(1).submit(os._exit, 7).result()):
+            with pytest.raises(Exception, match="exited with code 7"):
+                waiting()
 """
 
 
-def test_pool_that_does_not_end_is_reported(pytester: pytest.Pytester) -> None:
-    pytester.makepyfile(LEFT_RUNNING)
-    result = pytester.runpytest_subprocess("--mp-start-methods=fork,forkserver", "-n2")
-    result.assert_outcomes(failed=6)
+def test_what_a_pool_owes_at_the_end_is_reported(pytester: pytest.Pytester) -> None:
+    """Each by an error of its own: of the test where the pool was made in it, of its teardown where before it."""
+    pytester.makepyfile(OWED)
+    result = pytester.runpytest_subprocess("--mp-start-methods=fork,forkserver", "-n2", "--mp-timeout=20")
     text = result.stdout.str()
-    assert text.count("was still running after 0.5 s with the task for_ever(); its pool has been ended\n") == 4
-    assert text.count("AssertionError: of its own") >= 2
+    for name, word in (
+        ("stuck", "was still running after 0.2 s with the task for_ever("),
+        ("dead", "exited with code 7"),
+    ):
+        assert text.count(word) >= 4, name
+    lines = "\n".join(line for line in result.outlines if line.startswith(("FAILED", "ERROR")))
+    for method in ("fork", "forkserver"):
+        for name in ("pool", "executor", "in_join", "in_wait", "in_as_completed"):
+            assert f"ERROR test_what_a_pool_owes_at_the_end_is_reported.py::test_stuck_{name}[{method}]" in lines
+        for name in ("stuck_in_shutdown", "dead_and_unseen_pool", "dead_and_unseen_executor", "failing"):
+            assert f"FAILED test_what_a_pool_owes_at_the_end_is_reported.py::test_{name}[{method}]" in lines
+    assert "seen[" not in lines.replace("unseen", "")
 
 
 def test_pool_without_a_worker_left_says_so(mp_pool: PoolFactory) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -119,6 +120,25 @@ def test_script_that_is_not_there_is_refused(mp_script: RunScript, write: Callab
     ):
         mp_script("nowhere.py")
     assert mp_script(write("pass")).exitcode == 0
+
+
+def test_argument_that_is_no_text_is_refused(mp_script: RunScript, write: Callable[[str], Path]) -> None:
+    path = write("import sys; print(sys.argv[1])")
+    wrong: Any = 3
+    with pytest.raises(
+        MpcheckError, match=r"argument 3 of a script is no text; what to do: give it as str, such as '3'"
+    ):
+        mp_script(path, wrong)
+    assert mp_script(path, Path("some")).stdout == "some\n"
+
+
+def test_failing_test_shows_what_its_scripts_wrote(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(
+        script="import os; os.write(2, b'complaint')\n",
+        test_it="def test_it(mp_script): assert mp_script('script.py').stderr == ''",
+    )
+    result = pytester.runpytest_subprocess("--mp-start-methods=fork")
+    result.stdout.fnmatch_lines(["-* Captured stderr of script script.py call -*", "complaint"])
 
 
 def test_output_of_a_script_passes_through_without_capture(pytester: pytest.Pytester) -> None:

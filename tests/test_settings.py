@@ -121,7 +121,7 @@ def test_what_was_asked_for_by_name_and_is_not_there_says_why() -> None:
     kinds = Settings(("all",), 30.0, "windows").kinds(("fork", "spawn", "interpreter"), ("fork", "spawn", "thread"))
     pretended = " (pretended by --mp-platform)" if other == "windows" else ""
     assert kinds == (
-        Kind("fork", f"'fork' is not available on windows{pretended}; there is: spawn, thread"),
+        Kind("fork", f"'fork' is not available on windows{pretended}; there is: spawn"),
         Kind("spawn"),
         Kind("interpreter", "'interpreter' is not available in this interpreter; there is: spawn, thread"),
     )

@@ -13,7 +13,7 @@ from typing import Any, cast
 
 __all__ = ["assert_isolated", "frozen"]
 
-_WORDS: dict[str, Callable[[], object]] = {"cwd": os.getcwd, "environ": lambda: os.environ}
+_WORDS: dict[str, Callable[[], object]] = {"cwd": os.getcwd, "environ": lambda: dict(os.environ)}
 """What of a process can be watched by a word."""
 
 
@@ -60,6 +60,8 @@ def _look(watched: tuple[object, ...]) -> dict[str, str]:
 
 
 def _resolve(thing: object, index: int) -> tuple[str, object]:
+    if thing is os.environ:
+        return "environ", dict(os.environ)  # itself it holds everything twice
     if not isinstance(thing, str):
         return f"{type(thing).__name__} #{index + 1}", thing
     if thing in _WORDS:

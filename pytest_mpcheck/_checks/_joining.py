@@ -25,9 +25,11 @@ def assert_exited(child: Child | BaseProcess, code: int = 0, *, signal: str | in
     Raises:
         AssertionError: It ended otherwise.
         ChildStuck: A `Child` did not end before its deadline.
-        ValueError: There is no such signal.
+        ValueError: There is no such signal, or both a code and a signal are given.
     """
     __tracebackhide__ = True
+    if signal is not None and code:
+        raise ValueError(f"code={code} and signal={signal!r}: a child ends by one of them; give only one")
     expected = code if signal is None else -_signal_number(signal)
     if isinstance(child, Child):
         child.join()

@@ -11,7 +11,7 @@ import contextlib
 from typing import Any, Protocol
 
 from .._clock import Deadline
-from .._errors import ChildStuck, MpcheckError, UnseenFailure
+from .._errors import ChildDied, ChildStuck, MpcheckError, UnseenFailure
 from .._records import ChildReport, Outcome, ProcessId, Stuck
 from .._words import RAISE_THE_LIMIT, ending, message
 from ._echo import Echo
@@ -126,8 +126,9 @@ class Child:
             report = self._report(Stuck(deadline.seconds), stacks=self._worker.stacks())
             self.end()
             self._seen = True
+            left = "and is left behind: nothing can end a thread" if self._worker.is_alive() else "and has been ended"
             remedy = f"let it end in time, or {RAISE_THE_LIMIT}"
-            raise ChildStuck(message(f"{ending(report.outcome)} and has been ended", report, remedy), report)
+            raise ChildStuck(message(f"{ending(report.outcome)} {left}", report, remedy), report)
 
     def result(self, timeout: float | None = None) -> Any:
         """Wait for the child to end, and return what its target returned or raise what it raised.
@@ -182,6 +183,7 @@ class Child:
             ChildStuck: It did not end in time.
             UnseenFailure: It failed, and nobody looked.
         """
+        __tracebackhide__ = True
         if self._worker.ends_with_test:
             self.end()
         self.join()
@@ -193,9 +195,9 @@ class Child:
         remedy = (
             "call result() or assert_exited() on every child whose end matters, terminate() on those whose does not"
         )
-        raise UnseenFailure(message(f"{ending(outcome)}, and nobody looked", report, remedy), report) from exception_of(
-            report
-        )
+        error = exception_of(report)
+        cause = None if isinstance(error, ChildDied) else error  # that one would say the same once more
+        raise UnseenFailure(message(f"{ending(outcome)}, and nobody looked", report, remedy), report) from cause
 
     def ask_to_end(self) -> None:
         """Send the child SIGTERM if it runs."""

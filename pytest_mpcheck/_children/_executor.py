@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import functools
 import signal
+import threading
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -11,8 +11,8 @@ from typing import Any
 
 from .._clock import Deadline, wait_until
 from .._errors import ChildDied, MpcheckError
-from ._background import in_background
 from ._futures import watch
+from ._pool_watch import PoolWatch
 from ._roster import Member, Roster
 
 __all__ = ["WatchedExecutor", "WorkerDied"]
@@ -48,48 +48,105 @@ class WatchedExecutor(ProcessPoolExecutor):
         )
         self.timeout = timeout
         self._roster = roster
-        self._results: Any = self._result_queue
+        self._results: Any = self._result_queue  # type: ignore[attr-defined, unused-ignore]
+        self._trouble: MpcheckError | None = None
+        self._was_seen = False
+        self._manager: threading.Thread | None = None
+        self._watch: PoolWatch | None = None
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
-        """As `concurrent.futures.Executor.submit`; the future that it returns keeps the deadline."""
-        return watch(super().submit(fn, *args, **kwargs), self)
+        """As `concurrent.futures.Executor.submit`; waits for the future that it returns keep the deadline."""
+        future = watch(super().submit(fn, *args, **kwargs), self)
+        if self._watch is None:  # not before the workers are forked
+            pending: Any = self._pending_work_items  # type: ignore[attr-defined, unused-ignore]
+            self._watch = PoolWatch(
+                self.timeout,
+                pending=lambda: tuple(pending),
+                fallen=lambda pending: None,  # of that the executor knows
+                stuck=self._stuck,
+                give_up=self._give_up,
+            )
+        return future
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        """As `concurrent.futures.Executor.shutdown`, with a deadline.
+
+        Raises:
+            ChildStuck: It did not end in time. Its workers have been killed.
+        """
+        __tracebackhide__ = True
+        if self._manager is None:
+            this: Any = self
+            self._manager = this._executor_manager_thread
+            super().shutdown(wait=False, cancel_futures=cancel_futures)
+        if wait and self._manager is not None:
+            self._manager.join(self.timeout)
+            if self._manager.is_alive():
+                raise self.late()
 
     def settle(self) -> None:
         """Shut the executor down at the end of a test.
 
         Raises:
             ChildStuck: It did not end in time. Its workers have been killed.
+            ChildDied: A worker died, and nobody has asked for the result that was lost with it.
         """
-        closing = in_background(self.shutdown)
-        closing.join(self.timeout)
-        error = self.stuck() if closing.is_alive() else None
+        __tracebackhide__ = True
+        self.shutdown()
+        if self._trouble is None:
+            self._find_trouble()
         self.end()
-        if error is not None:
-            raise error
+        if self._trouble is not None and not self._was_seen:
+            raise self._trouble
 
     def end(self) -> None:
         """End the executor and its workers, whatever they are doing. Idempotent."""
-        self._roster.kill()
-        closing = in_background(functools.partial(self.shutdown, cancel_futures=True))
-        closing.join(_PATIENCE)
-        if closing.is_alive():  # the executor reads half a message of a killed worker: let it see the end of the pipe
-            self._results._writer.close()
-            closing.join(_PATIENCE)
+        if self._watch is not None:
+            self._watch.end()
+        self._kill()
 
     def translate(self, error: BaseException) -> BaseException:
-        """Return, for the `BrokenProcessPool` of a worker's death, the error that names worker, signal and task."""
+        """Return, for a `BrokenProcessPool`, the error that tells which worker ended, how, and with which task."""
         if not isinstance(error, BrokenProcessPool) or isinstance(error, WorkerDied):
             return error
-        # the executor ends the other workers and collects them all, in any order: whose end came first shows then only
-        wait_until(lambda: not any(self._roster.running()), Deadline(_PATIENCE))
-        fallen = sorted(self._roster.fallen(), key=_innocence)
-        if not fallen:
-            return error
-        return self._roster.died(fallen[0], "broke its executor", WorkerDied)
+        if self._trouble is None:
+            # the executor ends the other workers and collects them all, in any order: which came first shows then only
+            wait_until(lambda: not any(self._roster.running()), Deadline(_PATIENCE))
+            self._find_trouble()
+        return error if self._trouble is None else self._seen()
 
-    def stuck(self) -> MpcheckError:
-        """Make the error that tells which worker keeps the executor waiting."""
+    def late(self) -> MpcheckError:
+        """End the executor, which keeps somebody waiting for too long, and return the error that names the worker."""
+        if self._trouble is None:
+            self._give_up(self._stuck())
+        return self._seen()
+
+    def _stuck(self) -> MpcheckError:
         return self._roster.stuck(self, self.timeout)
+
+    def _find_trouble(self) -> None:
+        fallen = sorted(self._roster.fallen(), key=_innocence)
+        if fallen:
+            self._trouble = self._roster.died(fallen[0], "broke its executor", WorkerDied)
+
+    def _give_up(self, error: MpcheckError) -> None:
+        self._trouble = error
+        self._kill()
+
+    def _kill(self) -> None:
+        self._roster.kill()  # their exit statuses are the executor's to collect
+        self.shutdown(wait=False)
+        if self._manager is not None:
+            self._manager.join(_PATIENCE)
+            if self._manager.is_alive():  # it reads half a message of a killed worker: let it see the end of the pipe
+                self._results._writer.close()
+                self._manager.join(_PATIENCE)
+
+    def _seen(self) -> MpcheckError:
+        """Return the trouble for somebody who asked."""
+        assert self._trouble is not None
+        self._was_seen = True
+        return self._trouble
 
 
 def _innocence(member: Member) -> tuple[bool, bool]:

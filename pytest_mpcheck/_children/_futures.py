@@ -19,12 +19,8 @@ class Watching(Protocol):
         """Return the error that says more than one that the executor put into a future; or that error itself."""
         ...
 
-    def stuck(self) -> BaseException:
-        """Make the error for a future that is past its deadline."""
-        ...
-
-    def end(self) -> None:
-        """End the executor and its workers."""
+    def late(self) -> BaseException:
+        """Do what can be done about a future that is past its deadline, and return the error to raise."""
         ...
 
 
@@ -37,7 +33,7 @@ class WatchedFuture(Future[Any]):
         """As `concurrent.futures.Future.result`; without a timeout of its own the wait ends at the test's deadline.
 
         Raises:
-            ChildStuck: The deadline has passed. The executor has been ended.
+            ChildStuck: The deadline has passed.
             ChildDied: The worker died.
         """
         __tracebackhide__ = True
@@ -47,7 +43,7 @@ class WatchedFuture(Future[Any]):
             better = self.executor.translate(error)
             if better is error:
                 raise
-            raise better from error
+            raise better from None
 
     def exception(self, timeout: float | None = None) -> BaseException | None:
         """As `concurrent.futures.Future.exception`, with the deadline of `result`."""
@@ -61,9 +57,7 @@ class WatchedFuture(Future[Any]):
         except concurrent.futures.TimeoutError:
             if timeout is not None or self.done():  # the caller's own limit, or what the task itself raised
                 raise
-        stuck = self.executor.stuck()
-        self.executor.end()
-        raise stuck
+        raise self.executor.late()
 
 
 def watch(future: Future[Any], executor: Watching) -> WatchedFuture:

@@ -44,8 +44,8 @@ def run(station: Station, call: Callable[[], object]) -> None:
 def settle_in(station: Station) -> None:
     """Make this process one whose output, stacks and end are in the hands of the test."""
     _redirect(station)
-    faulthandler.enable(sys.stderr)  # a forked child would tell of its crash on pytest's own stderr
-    if _platforms.STACK_SIGNAL is not None:
+    _tell_crashes()
+    if sys.platform != "win32" and _platforms.STACK_SIGNAL is not None:
         stacks = open(station.path("partial"), "wb", buffering=0)  # noqa: SIM115
         _kept.append(stacks)
         faulthandler.register(_platforms.STACK_SIGNAL, file=stacks, all_threads=True)
@@ -53,6 +53,14 @@ def settle_in(station: Station) -> None:
     parent = multiprocessing.parent_process()
     if parent is not None:
         _platforms.follow_parent(parent.sentinel)
+
+
+def _tell_crashes() -> None:
+    """Let a crash write the Python stack to the child's own stderr; a forked child would write to pytest's."""
+    if sys.version_info >= (3, 14):
+        faulthandler.enable(sys.stderr, c_stack=False)  # it would push what helps out of sight
+    else:
+        faulthandler.enable(sys.stderr)
 
 
 def _redirect(station: Station) -> None:

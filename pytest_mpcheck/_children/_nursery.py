@@ -16,7 +16,7 @@ from multiprocessing.pool import Pool
 from typing import Any, Protocol
 
 from .._clock import Deadline
-from .._errors import MpcheckError, NoSuchWorkers
+from .._errors import MpcheckError, NoSuchWorkers, NotPicklable
 from .._records import ScriptRun
 from .._words import output_sections
 from ._child import GRACE, Child, Worker
@@ -56,6 +56,7 @@ class Nursery:
         self.members: list[_Member] = []
         self._modules = tuple(modules)
         self._rosters: list[Roster] = []
+        self._scripts: list[tuple[str, Station]] = []
         self._folder: str | None = None
         self._stations = 0
 
@@ -86,7 +87,10 @@ class Nursery:
                 f"target {target!r} is not callable; what to do: give a function, and its arguments after it"
             )
         worker = self._worker(target, args, name, daemon)
-        worker.start()
+        try:
+            worker.start()
+        except NotPicklable as error:
+            raise error.with_traceback(None) from None  # the way through multiprocessing says nothing
         child = Child(worker, self.timeout, self.echo)
         self.members.append(child)
         return child
@@ -135,10 +139,12 @@ class Nursery:
         self.members.append(executor)
         return executor
 
-    def script(self, path: str | os.PathLike[str], args: tuple[str, ...]) -> ScriptRun:
+    def script(self, path: str | os.PathLike[str], args: tuple[str | os.PathLike[str], ...]) -> ScriptRun:
         """Run a script to its end; see `run_script`."""
+        __tracebackhide__ = True
         station = self._new_station()
         self.echo.add(station)
+        self._scripts.append((os.fspath(path), station))
         return run_script(path, args, start_method=self.kind, station=station, timeout=self.timeout, echo=self.echo)
 
     def settle(self, since: int = 0) -> None:
@@ -184,6 +190,10 @@ class Nursery:
         for member in self.members:
             if isinstance(member, Child):
                 yield from output_sections(member.sections())
+        for path, station in self._scripts:
+            for stream in ("stdout", "stderr"):
+                if text := station.read(stream):
+                    yield f"{stream} of script {path}", text
         for roster in self._rosters:
             for worker in roster.members:
                 yield from output_sections(worker.report())

@@ -18,7 +18,7 @@ from typing import Any
 
 from .._errors import ChildDied, MpcheckError
 from ._background import in_background
-from ._pool_watch import PoolWatch, fail_pending
+from ._pool_watch import PoolWatch, fail_pending, pending_of
 from ._roster import Roster
 
 __all__ = ["WatchedPool"]
@@ -48,7 +48,14 @@ class WatchedPool(Pool):
         self._roster = roster
         self._timeout = timeout
         super().__init__(processes, initializer, tuple(initargs), maxtasksperchild, roster.context())
-        self._watch = PoolWatch(self, timeout, fallen=self._fallen, stuck=self._stuck, give_up=self._take_apart)
+        self._trouble: MpcheckError | None = None
+        self._watch = PoolWatch(
+            timeout,
+            pending=lambda: pending_of(self),
+            fallen=self._fallen,
+            stuck=self._stuck,
+            give_up=self._give_up,
+        )
 
     def _map_async(
         self, func: Any, iterable: Any, mapper: Any, chunksize: int | None = None, *callbacks: Any, **more: Any
@@ -65,13 +72,17 @@ class WatchedPool(Pool):
 
         Raises:
             ChildStuck: It did not end in time. It has been taken apart.
+            ChildDied: A worker died, and nobody has asked for the result that was lost with it.
         """
+        __tracebackhide__ = True
         self.close()
         joining = in_background(self.join)
         joining.join(self._timeout)
         error = self._stuck() if joining.is_alive() else None
         self.end()
         joining.join(_PATIENCE)
+        if error is None and self._trouble is not None and self._trouble.__traceback__ is None:  # it was never raised
+            error = self._trouble
         if error is not None:
             raise error
 
@@ -79,6 +90,10 @@ class WatchedPool(Pool):
         """End the pool and its workers, whatever they are doing. Idempotent."""
         self._watch.end()
         self._take_apart(MpcheckError("the test that made this pool has ended"))
+
+    def _give_up(self, error: MpcheckError) -> None:
+        self._trouble = error
+        self._take_apart(error)
 
     def _take_apart(self, error: MpcheckError) -> None:
         """Kill the workers, stop the threads, and let every pending result raise."""

@@ -1,49 +1,49 @@
-"""A thread that looks after the pending results of a pool, so that no wait for one lasts for ever."""
+"""A thread that looks after the pending tasks of a pool or executor, so that no wait for one lasts for ever."""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Hashable
 from multiprocessing.pool import TERMINATE, IMapIterator, MapResult, Pool
 from typing import Any
 
 from .._clock import Deadline
 from .._errors import MpcheckError
 
-__all__ = ["PoolWatch", "fail_pending"]
+__all__ = ["PoolWatch", "fail_pending", "pending_of"]
 
 _INTERVAL = 0.05
 """How often it looks, in seconds."""
 
 
 class PoolWatch:
-    """Looks after one pool.
+    """Looks after the pending tasks of one pool or executor.
 
     Args:
-        pool: The pool; its pending results stand in its `_cache`, there is no public way to see them.
         timeout: How long a task may be pending, in seconds.
-        fallen: Is asked at each look, with whether results are pending, for the error of a worker that fell.
-        stuck: Makes the error of a pool past its deadline.
+        pending: Tells which tasks are pending: something hashable for each; ``None`` when there is nothing more to see.
+        fallen: Is asked at each look, with whether tasks are pending, for the error of a worker that fell.
+        stuck: Makes the error of a task past its deadline.
         give_up: Is called with the error, once, when there is no hope.
     """
 
     def __init__(
         self,
-        pool: Pool,
         timeout: float,
         *,
+        pending: Callable[[], Collection[Hashable] | None],
         fallen: Callable[[bool], MpcheckError | None],
         stuck: Callable[[], MpcheckError],
         give_up: Callable[[MpcheckError], None],
     ) -> None:
-        self._pool: Any = pool
         self._timeout = timeout
+        self._pending = pending
         self._fallen = fallen
         self._stuck = stuck
         self._give_up = give_up
-        self._deadlines: dict[int, Deadline] = {}
+        self._deadlines: dict[Hashable, Deadline] = {}
         self._over = threading.Event()
-        self._thread = threading.Thread(target=self._watch, name="mpcheck-pool", daemon=True)
+        self._thread = threading.Thread(target=self._watch, name="mpcheck-watch", daemon=True)
         self._thread.start()
 
     def end(self) -> None:
@@ -52,15 +52,26 @@ class PoolWatch:
         self._thread.join()
 
     def _watch(self) -> None:
-        while not self._over.wait(_INTERVAL) and self._pool._state != TERMINATE:
-            pending = tuple(self._pool._cache)
-            self._deadlines = {job: self._deadlines.get(job) or Deadline(self._timeout) for job in pending}
+        while not self._over.wait(_INTERVAL):
+            pending = self._pending()
+            if pending is None:
+                return
+            self._deadlines = {task: self._deadlines.get(task) or Deadline(self._timeout) for task in pending}
             error = self._fallen(bool(pending))
             if error is None and any(deadline.passed() for deadline in self._deadlines.values()):
                 error = self._stuck()
             if error is not None:
                 self._give_up(error)
                 return
+
+
+def pending_of(pool: Pool) -> tuple[int, ...] | None:
+    """Return the jobs of a pool that somebody may wait for, ``None`` once it is terminated.
+
+    They stand in the pool's `_cache`; there is no public way to see them.
+    """
+    this: Any = pool
+    return None if this._state == TERMINATE else tuple(this._cache)
 
 
 def fail_pending(pool: Pool, error: BaseException) -> None:

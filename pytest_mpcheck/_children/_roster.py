@@ -146,7 +146,9 @@ class Roster:
         """
         report = member.report()
         task = f"during the task {member.task}" if member.task else "while it had no task"
-        remedy = "see its output; multiprocessing.Pool itself would wait for ever for the task (cpython#66587)"
+        remedy = (
+            "see what the worker did last; without this plugin a multiprocessing.Pool waits for ever (cpython#66587)"
+        )
         return make(message(f"{ending(report.outcome)} {task}, and {consequence}", report, remedy), report)
 
     def stuck(self, owner: object, timeout: float) -> MpcheckError:

@@ -26,7 +26,7 @@ _MAIN = str(Path(__file__).with_name("_script_main.py"))
 
 def run_script(
     path: str | os.PathLike[str],
-    args: tuple[str, ...],
+    args: tuple[str | os.PathLike[str], ...],
     *,
     start_method: str,
     station: Station,
@@ -47,15 +47,17 @@ def run_script(
         How it went.
 
     Raises:
-        MpcheckError: There is no such script.
+        MpcheckError: There is no such script, or an argument is no text.
         ChildStuck: It did not end in time. It has been ended with all its children.
     """
+    __tracebackhide__ = True
     script = os.fspath(path)
+    words = tuple(_text(arg) for arg in args)
     if not os.path.isfile(script):
         raise MpcheckError(f"no script {script!r} (looked in {os.getcwd()}); what to do: give the path of a file")
     lifeline, far_end = os.pipe()
     with open(station.path("stdout"), "ab") as stdout, open(station.path("stderr"), "ab") as stderr:
-        command = [sys.executable, _MAIN, start_method, str(lifeline) if os.name == "posix" else "-1", script, *args]
+        command = [sys.executable, _MAIN, start_method, str(lifeline) if os.name == "posix" else "-1", script, *words]
         process = subprocess.Popen(
             command,
             stdin=subprocess.DEVNULL,
@@ -80,7 +82,13 @@ def run_script(
         os.close(far_end)
         echo.pump()
     stdout_text, stderr_text = station.read("stdout"), station.read("stderr")
-    return ScriptRun(script, args, start_method, process.returncode, stdout_text, stderr_text, survivors)
+    return ScriptRun(script, words, start_method, process.returncode, stdout_text, stderr_text, survivors)
+
+
+def _text(arg: str | os.PathLike[str]) -> str:
+    if not isinstance(arg, (str, os.PathLike)):
+        raise MpcheckError(f"argument {arg!r} of a script is no text; what to do: give it as str, such as {str(arg)!r}")
+    return os.fspath(arg)
 
 
 def _survivors(group: int) -> tuple[str, ...]:

@@ -22,7 +22,7 @@ from .._words import RAISE_THE_LIMIT, message
 from ._background import in_background
 from ._futures import watch
 from ._modules import install_finder, locate
-from ._pool_watch import PoolWatch, fail_pending
+from ._pool_watch import PoolWatch, fail_pending, pending_of
 
 __all__ = ["WatchedThreadPool", "WatchedThreads", "prepare_interpreter", "thread_executor"]
 
@@ -44,8 +44,8 @@ class WatchedThreadPool(ThreadPool):
         self._timeout = timeout
         super().__init__(processes, initializer, tuple(initargs))
         self._watch = PoolWatch(
-            self,
             timeout,
+            pending=lambda: pending_of(self),
             fallen=lambda pending: None,
             stuck=self._stuck,
             give_up=lambda error: fail_pending(self, error),
@@ -84,11 +84,18 @@ class WatchedThreads(ThreadPoolExecutor):
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
         return watch(super().submit(fn, *args, **kwargs), self)
 
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        __tracebackhide__ = True
+        super().shutdown(wait=False, cancel_futures=cancel_futures)
+        if wait:
+            closing = in_background(super().shutdown)
+            closing.join(self.timeout)
+            if closing.is_alive():
+                raise self.late()
+
     def settle(self) -> None:
-        closing = in_background(self.shutdown)
-        closing.join(self.timeout)
-        if closing.is_alive():
-            raise self.stuck()
+        __tracebackhide__ = True
+        self.shutdown()
 
     def end(self) -> None:
         self.shutdown(wait=False, cancel_futures=True)
@@ -96,7 +103,7 @@ class WatchedThreads(ThreadPoolExecutor):
     def translate(self, error: BaseException) -> BaseException:
         return error
 
-    def stuck(self) -> ChildStuck:
+    def late(self) -> ChildStuck:
         return _stuck_among(self._threads, self.kind, self.timeout)
 
 
