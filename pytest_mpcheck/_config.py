@@ -116,8 +116,8 @@ def check_effect(metafunc: pytest.Metafunc) -> None:
         ):
             if mark.name == "mp" and keyword in mark.kwargs and fixture not in metafunc.fixturenames:
                 raise BadSetting(
-                    f"{keyword} in @pytest.mark.mp of {metafunc.definition.nodeid} has no effect: the test does not ask "
-                    f"for {wanted}; what to do: let it ask, or leave {keyword} out"
+                    f"{keyword} in @pytest.mark.mp of {metafunc.definition.nodeid} has no effect: "
+                    f"the test does not ask for {wanted}; what to do: let it ask, or leave {keyword} out"
                 )
 
 

@@ -188,7 +188,10 @@ def has_ended(pid: int) -> bool:
     """Look without collecting anything."""
     import psutil  # not above: interpreters that import this module cannot have it
 
-    return not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+    try:
+        return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
 
 
 @pytest.mark.mp(backends=["thread"])

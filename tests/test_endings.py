@@ -72,7 +72,14 @@ TIMEOUT = ("--timeout=1", "-o", "timeout_func_only=true")  # what sets the test 
 
 def alive(pids: list[int]) -> list[int]:
     """Return those that have not ended, zombies apart: their parent may be gone, and nobody there to reap them."""
-    return [pid for pid in pids if psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE]
+    return [pid for pid in pids if not is_gone(pid)]
+
+
+def is_gone(pid: int) -> bool:
+    try:
+        return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
 
 
 class Run:

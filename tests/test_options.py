@@ -220,8 +220,8 @@ def test_marker_without_effect_is_a_usage_error(pytester: pytest.Pytester) -> No
     result.assert_outcomes(errors=2)
     result.stdout.fnmatch_lines_random(
         [
-            "usage error: start_methods in @pytest.mark.mp of *::test_one has no effect: the test does not ask for one of*",
-            "usage error: backends in @pytest.mark.mp of *::test_two has no effect: the test does not ask for mp_backend;*",
+            "usage error: start_methods in @pytest.mark.mp of *::test_one has no effect: the test does not ask*",
+            "usage error: backends in @pytest.mark.mp of *::test_two has no effect: the test does not ask*",
         ]
     )
 

@@ -243,6 +243,29 @@ def test_death_of_an_executors_worker_is_told(
     assert caught.value.__cause__ is None
 
 
+def stay_whatever_comes(started: Any) -> None:
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    stay(started)
+
+
+def stay_whatever_comes_with_what_was_handed_over() -> None:
+    stay_whatever_comes(_started)
+
+
+def test_broken_executor_is_not_held_up_by_a_worker_that_ignores_sigterm(
+    mp_executor: ExecutorFactory, mp_context: Any
+) -> None:
+    """The executor would join it for ever, with its own lock in its hands."""
+    started = mp_context.Event()
+    executor = mp_executor(2, hand_over, (started,))
+    staying = executor.submit(stay_whatever_comes_with_what_was_handed_over)
+    started.wait()
+    for future in (executor.submit(die_by_kill, 1), staying):
+        with pytest.raises(ChildDied):
+            future.result()
+    executor.shutdown()
+
+
 def test_death_of_an_executors_worker_is_told_as_exception(mp_executor: ExecutorFactory) -> None:
     future = mp_executor(1).submit(die_by_kill, 1)
     wait([future])

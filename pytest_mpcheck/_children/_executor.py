@@ -75,6 +75,7 @@ class WatchedExecutor(ProcessPoolExecutor):
             ChildStuck: It did not end in time. Its workers have been killed.
         """
         __tracebackhide__ = True
+        self._put_out_of_its_misery()
         if self._manager is None:
             this: Any = self
             self._manager = this._executor_manager_thread
@@ -93,8 +94,7 @@ class WatchedExecutor(ProcessPoolExecutor):
         """
         __tracebackhide__ = True
         self.shutdown()
-        if self._trouble is None:
-            self._find_trouble()
+        self._find_trouble()
         self.end()
         if self._trouble is not None and not self._was_seen:
             raise self._trouble
@@ -109,10 +109,7 @@ class WatchedExecutor(ProcessPoolExecutor):
         """Return, for a `BrokenProcessPool`, the error that tells which worker ended, how, and with which task."""
         if not isinstance(error, BrokenProcessPool) or isinstance(error, WorkerDied):
             return error
-        if self._trouble is None:
-            # the executor ends the other workers and collects them all, in any order: which came first shows then only
-            wait_until(lambda: not any(self._roster.running()), Deadline(_PATIENCE))
-            self._find_trouble()
+        self._put_out_of_its_misery()
         return error if self._trouble is None else self._seen()
 
     def late(self) -> MpcheckError:
@@ -124,9 +121,23 @@ class WatchedExecutor(ProcessPoolExecutor):
     def _stuck(self) -> MpcheckError:
         return self._roster.stuck(self, self.timeout)
 
+    def _put_out_of_its_misery(self) -> None:
+        """Find out what broke a broken executor, and kill what is left of it.
+
+        The executor sends its other workers SIGTERM and joins them all, in any order and with its lock in its hands:
+        one that takes no notice of SIGTERM would keep it for ever.
+        """
+        if not self._broken:  # type: ignore[attr-defined, unused-ignore]
+            return
+        wait_until(lambda: not any(self._roster.running()), Deadline(_PATIENCE))
+        self._find_trouble()
+        self._roster.kill()
+        wait_until(lambda: not any(self._roster.running()), Deadline(_PATIENCE))
+        self._find_trouble()
+
     def _find_trouble(self) -> None:
         fallen = sorted(self._roster.fallen(), key=_innocence)
-        if fallen:
+        if fallen and self._trouble is None:
             self._trouble = self._roster.died(fallen[0], "broke its executor", WorkerDied)
 
     def _give_up(self, error: MpcheckError) -> None:

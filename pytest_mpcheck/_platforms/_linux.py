@@ -7,12 +7,15 @@ import select
 import signal
 import sys
 from pathlib import Path
+from typing import Any
 
 from ._posix import end_group, group_members
 
 __all__ = ["STACK_SIGNAL", "end_group", "exit_handle", "follow_parent", "group_members", "start_token"]
 
-STACK_SIGNAL: int | None = getattr(signal, "SIGRTMAX", signal.SIGUSR2) - 3
+_signals: Any = signal
+
+STACK_SIGNAL: int | None = _signals.SIGRTMAX - 3
 """A real-time signal: nothing gives these a meaning of its own, and the highest ones are used by debuggers."""
 
 
@@ -21,10 +24,12 @@ def exit_handle(pid: int) -> int | None:
 
     The sentinel of `multiprocessing` is a pipe that forked grandchildren keep open; this is the process itself.
     """
+    this: Any = os
     try:
-        return os.pidfd_open(pid)  # type: ignore[attr-defined, unused-ignore]
+        handle: int = this.pidfd_open(pid)
     except (AttributeError, OSError):  # PyPy has no such function; old kernels no such call
         return None
+    return handle
 
 
 def follow_parent(fd: int) -> None:
