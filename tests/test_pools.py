@@ -91,7 +91,8 @@ def test_pool_is_closed_and_joined_at_the_end(pytester: pytest.Pytester) -> None
 
         def slow(path):
             time.sleep(0.2)
-            open(path, "a").write("done")
+            with open(path, "a") as file:
+                file.write("done")
 
         def test_one(mp_pool, tmp_path_factory):
             pool = mp_pool(1)

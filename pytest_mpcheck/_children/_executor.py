@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import signal
 import threading
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from multiprocessing import connection
 from typing import Any
 
 from .._clock import Deadline, wait_until
 from .._errors import ChildDied, MpcheckError
+from ._background import in_background
 from ._futures import watch
 from ._pool_watch import PoolWatch
 from ._roster import Member, Roster
@@ -51,7 +55,7 @@ class WatchedExecutor(ProcessPoolExecutor):
         self._results: Any = self._result_queue  # type: ignore[attr-defined, unused-ignore]
         self._trouble: MpcheckError | None = None
         self._was_seen = False
-        self._manager: threading.Thread | None = None
+        self._closing: threading.Thread | None = None
         self._watch: PoolWatch | None = None
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
@@ -62,7 +66,7 @@ class WatchedExecutor(ProcessPoolExecutor):
             self._watch = PoolWatch(
                 self.timeout,
                 pending=lambda: tuple(pending),
-                fallen=lambda pending: None,  # of that the executor knows
+                fallen=self._nudge,
                 stuck=self._stuck,
                 give_up=self._give_up,
             )
@@ -76,14 +80,11 @@ class WatchedExecutor(ProcessPoolExecutor):
         """
         __tracebackhide__ = True
         self._put_out_of_its_misery()
-        if self._manager is None:
-            this: Any = self
-            self._manager = this._executor_manager_thread
-            super().shutdown(wait=False, cancel_futures=cancel_futures)
-        if wait and self._manager is not None:
-            self._manager.join(self.timeout)
-            if self._manager.is_alive():
-                raise self.late()
+        if not wait:
+            if self._closing is None:
+                super().shutdown(wait=False, cancel_futures=cancel_futures)
+        elif not self._closed_within(self.timeout, cancel_futures=cancel_futures):
+            raise self.late()
 
     def settle(self) -> None:
         """Shut the executor down at the end of a test.
@@ -140,18 +141,38 @@ class WatchedExecutor(ProcessPoolExecutor):
         if fallen and self._trouble is None:
             self._trouble = self._roster.died(fallen[0], "broke its executor", WorkerDied)
 
+    def _nudge(self, pending: bool) -> None:
+        """Let the executor's thread look again when it has not seen the end of a worker.
+
+        `submit` wakes it before it starts one more worker; when the thread is the faster, it waits without that worker's
+        sentinel, and would not notice its death before the next `submit`.
+        """
+        this: Any = self
+        with contextlib.suppress(OSError, ValueError):  # what is collected in this very moment
+            sentinels = [member.process.sentinel for member in self._roster.running()]
+            if pending and sentinels and connection.wait(sentinels, 0) and self._shutdown_lock.acquire(timeout=0):
+                try:
+                    if this._executor_manager_thread_wakeup is not None:
+                        this._executor_manager_thread_wakeup.wakeup()
+                finally:
+                    self._shutdown_lock.release()
+
     def _give_up(self, error: MpcheckError) -> None:
         self._trouble = error
         self._kill()
 
     def _kill(self) -> None:
         self._roster.kill()  # their exit statuses are the executor's to collect
-        self.shutdown(wait=False)
-        if self._manager is not None:
-            self._manager.join(_PATIENCE)
-            if self._manager.is_alive():  # it reads half a message of a killed worker: let it see the end of the pipe
-                self._results._writer.close()
-                self._manager.join(_PATIENCE)
+        if not self._closed_within(_PATIENCE):  # it reads half a message of a killed worker: show it the pipe's end
+            self._results._writer.close()
+            self._closed_within(_PATIENCE)
+
+    def _closed_within(self, seconds: float, *, cancel_futures: bool = False) -> bool:
+        """Shut down, once only and in a thread: it may take for ever; return whether it is done in time."""
+        if self._closing is None:
+            self._closing = in_background(functools.partial(super().shutdown, cancel_futures=cancel_futures))
+        self._closing.join(seconds)
+        return not self._closing.is_alive()
 
     def _seen(self) -> MpcheckError:
         """Return the trouble for somebody who asked."""
