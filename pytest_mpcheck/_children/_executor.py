@@ -60,7 +60,10 @@ class WatchedExecutor(ProcessPoolExecutor):
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
         """As `concurrent.futures.Executor.submit`; waits for the future that it returns keep the deadline."""
-        future = watch(super().submit(fn, *args, **kwargs), self)
+        try:
+            future = watch(super().submit(fn, *args, **kwargs), self)
+        except BrokenProcessPool as error:  # a worker fell before this task
+            raise self.translate(error) from None
         if self._watch is None:  # not before the workers are forked
             pending: Any = self._pending_work_items  # type: ignore[attr-defined, unused-ignore]
             self._watch = PoolWatch(
@@ -95,7 +98,7 @@ class WatchedExecutor(ProcessPoolExecutor):
         """
         __tracebackhide__ = True
         self.shutdown()
-        self._find_trouble()
+        self._put_out_of_its_misery()  # it may have broken only while it was closed
         self.end()
         if self._trouble is not None and not self._was_seen:
             raise self._trouble

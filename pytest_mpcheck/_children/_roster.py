@@ -31,6 +31,10 @@ from ._worker import run_worker, serve
 __all__ = ["Member", "Roster"]
 
 
+_UNKNOWN = 255
+"""What `multiprocessing` makes of an exit status that the fork server did not tell."""
+
+
 class Member:
     """One worker process.
 
@@ -48,6 +52,15 @@ class Member:
         """The exit status, if the pool has collected it."""
         popen: Any = getattr(self.process, "_popen", None)
         return None if popen is None else popen.returncode
+
+    @property
+    def status_was_lost(self) -> bool:
+        """Whether the exit status says nothing, and the worker had no task: it has most probably ended as it should.
+
+        Every start of a process polls all others. When that meets the thread to whom a worker belongs, one of the two
+        reads nothing from the fork server, and takes that for 255 (`multiprocessing.popen_forkserver`).
+        """
+        return self.exitcode == _UNKNOWN and self.process.__class__.__name__ == "ForkServerProcess" and not self.task
 
     @property
     def is_started(self) -> bool:
@@ -134,7 +147,7 @@ class Roster:
 
     def fallen(self) -> Iterator[Member]:
         """Yield the workers that have ended otherwise than by returning."""
-        return (member for member in self.members if member.exitcode)
+        return (member for member in self.members if member.exitcode and not member.status_was_lost)
 
     def died(self, member: Member, consequence: str, make: type[ChildDied] = ChildDied) -> ChildDied:
         """Make the error that names a fallen worker, how it ended, and its task.

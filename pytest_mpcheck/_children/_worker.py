@@ -42,6 +42,7 @@ def serve(station: Station, loop: Callable[..., object], tasks: Any, *rest: obje
             note.write(text.encode("utf-8", errors="replace"))
 
         loop(_NotedTasks(tasks, put), *rest)
+        put("")
 
 
 class _NotedTasks:
