@@ -147,8 +147,8 @@ class WatchedExecutor(ProcessPoolExecutor):
     def _nudge(self, pending: bool) -> None:
         """Let the executor's thread look again when it has not seen the end of a worker.
 
-        `submit` wakes it before it starts one more worker; when the thread is the faster, it waits without that worker's
-        sentinel, and would not notice its death before the next `submit`.
+        `submit` wakes it before it starts one more worker; when the thread is the faster one, it waits without that
+        worker's sentinel, and would not notice its death before the next `submit`.
         """
         this: Any = self
         with contextlib.suppress(OSError, ValueError):  # what is collected in this very moment
