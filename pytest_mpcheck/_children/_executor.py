@@ -26,7 +26,9 @@ _PATIENCE = 1.0
 
 
 class WorkerDied(ChildDied, BrokenProcessPool):
-    """A `ChildDied` that code which expects `BrokenProcessPool` of its executor may go on expecting."""
+    """A `ChildDied` for code that expects the `BrokenProcessPool` of its executor."""
+
+    __module__ = "pytest_mpcheck"  # where users find it
 
 
 class WatchedExecutor(ProcessPoolExecutor):
