@@ -50,6 +50,8 @@ class PoolWatch:
         """Stop looking, and wait until that is so."""
         self._over.set()
         self._thread.join()
+        # they refer to the pool: without them it goes with its last user, and its semaphores with it
+        self._pending, self._fallen, self._stuck, self._give_up = _nothing, _nothing, _nothing, _nothing
 
     def _watch(self) -> None:
         while not self._over.wait(_INTERVAL):
@@ -63,6 +65,10 @@ class PoolWatch:
             if error is not None:
                 self._give_up(error)
                 return
+
+
+def _nothing(*_: object) -> Any:
+    return None
 
 
 def pending_of(pool: Pool) -> tuple[int, ...] | None:
