@@ -32,7 +32,7 @@ START_EVERYTHING = """
         ready.touch()
         os.read(os.pipe()[0], 1)
 
-    SCRIPT = f"import os; open({PIDS!r}, 'a').write(str(os.getpid())); os.read(os.pipe()[0], 1)"
+    SCRIPT = f"import os, pathlib; pathlib.Path({PIDS!r}).write_text(str(os.getpid())); os.read(os.pipe()[0], 1)"
 
     @pytest.fixture
     def started(mp_process, mp_pool, mp_executor, tmp_path):
