@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 import pytest
@@ -170,6 +171,7 @@ STARTS = """
         subprocess.run([sys.executable, "-c", ""], check=True)
 
     @pytest.mark.mp
+    @pytest.mark.skipif(not hasattr(os, "posix_spawn"), reason="this interpreter has no os.posix_spawn (PyPy)")
     def test_by_posix_spawn():
         pid = os.posix_spawn(sys.executable, [sys.executable, "-c", ""], {})
         os.waitpid(pid, 0)
@@ -231,7 +233,8 @@ def test_marker_without_effect_is_a_usage_error(pytester: pytest.Pytester) -> No
 def test_test_that_starts_nothing_fails(pytester: pytest.Pytester) -> None:
     pytester.makepyfile(STARTS)
     result = pytester.runpytest_subprocess("--mp-start-methods=spawn")
-    result.assert_outcomes(passed=8, failed=4, skipped=1)
+    lacking = int(not hasattr(os, "posix_spawn"))
+    result.assert_outcomes(passed=8 - lacking, failed=4, skipped=1 + lacking)
     assert (
         result.stdout.str().count("this test says that it starts processes (by an mp_* fixture or the mp marker), and")
         == 3
@@ -256,11 +259,11 @@ def test_doors_are_as_they_were(pytester: pytest.Pytester) -> None:
         def test_counted(monkeypatch):
             assert os.fork is not BEFORE[0]
             os.system("")
-            os.posix_spawn = "replaced by the test"
+            os.system = "replaced by the test"
 
         def test_later():
             assert (os.fork, subprocess.Popen.__init__, BaseProcess.start) == BEFORE
-            assert os.posix_spawn == "replaced by the test"
+            assert os.system == "replaced by the test"
         """
     )
     pytester.runpytest_subprocess().assert_outcomes(passed=2)
