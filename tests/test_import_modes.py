@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import sysconfig
+import textwrap
 from pathlib import Path
 
 import pytest
@@ -108,15 +109,18 @@ MODULE = [sys.executable, "-m", "pytest"]
     ],
 )
 def test_targets_of_test_modules(pytester: pytest.Pytester, mode: str, command: list[str], args: list[str]) -> None:
-    package = pytester.mkpydir("suite_of_test")
     for path, text in (
-        (package / "conftest.py", CONFTEST),
-        (pytester.path / "checks" / "test_functions.py", TESTS),
-        (package / "helper.py", HELPER),
-        (package / "test_in_package.py", IN_PACKAGE),
+        ("checks/test_functions.py", TESTS),
+        ("package/__init__.py", ""),
+        ("package/conftest.py", CONFTEST),
+        ("package/helper.py", HELPER),
+        ("package/test_in_package.py", IN_PACKAGE),
     ):
-        path.parent.mkdir(exist_ok=True)
-        path.write_text("\n".join(line[4:] for line in text.splitlines()), encoding="utf-8")
-    result = pytester.run(*command, f"--import-mode={mode}", "-p", "no:cacheprovider", "--rootdir=.", *args)
+        file = pytester.path / "project" / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(textwrap.dedent(text), encoding="utf-8")
+    # not from within the project: pytester puts the working directory on sys.path, where any child would find modules
+    args = [*args, "-p", "no:cacheprovider", "--rootdir=project", "project"]
+    result = pytester.run(*command, f"--import-mode={mode}", *args)
     interpreters = int(sys.version_info >= (3, 14))
     result.assert_outcomes(passed=9 * 3 + 5 - 1 + interpreters)

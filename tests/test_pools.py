@@ -82,22 +82,25 @@ def test_pool_is_the_real_one(mp_pool: PoolFactory) -> None:
 def test_pool_is_closed_and_joined_at_the_end(pytester: pytest.Pytester) -> None:
     pytester.makepyfile(
         """
-        import os, time
+        import os
         import psutil
         made = []
 
         def pid():
             return os.getpid()
 
-        def slow(path):
-            time.sleep(0.2)
-            with open(path, "a") as file:
+        def wait_for(gate, mark):
+            while not gate.exists():
+                os.sched_yield()
+            with open(mark, "a") as file:
                 file.write("done")
 
-        def test_one(mp_pool, tmp_path_factory):
+        def test_one(mp_pool, tmp_path, tmp_path_factory):
             pool = mp_pool(1)
             made.append((pool, pool.apply(pid), tmp_path_factory.getbasetemp() / "mark"))
-            pool.apply_async(slow, (made[-1][2],))  # what nobody waits for is done all the same
+            pool.apply_async(wait_for, (gate := tmp_path / "gate", made[-1][2]))  # nobody waits for it
+            close = pool.close
+            pool.close = lambda: (close(), gate.touch())
 
         def test_two():
             for pool, pid, mark in made:

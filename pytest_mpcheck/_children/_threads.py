@@ -134,27 +134,27 @@ def thread_executor(
     else:
         interpreters: Any = import_module("concurrent.futures.interpreter")
         watched: Any = type("WatchedInterpreters", (WatchedThreads, interpreters.InterpreterPoolExecutor), {})
-        start = pickle.dumps((locate(modules), initializer, tuple(initargs)))
-        executor = watched(max_workers, "", _boot_interpreter, (tuple(sys.path), start))
+        start = pickle.dumps((initializer, tuple(initargs)))
+        executor = watched(max_workers, "", _boot_interpreter, (tuple(sys.path), pickle.dumps(locate(modules)), start))
     executor.kind = kind
     executor.timeout = timeout
     return executor
 
 
-def _boot_interpreter(path: tuple[str, ...], start: bytes) -> None:
+def _boot_interpreter(path: tuple[str, ...], files: bytes, start: bytes) -> None:
     # goes into the interpreter as bare code, before anything of this package can be imported there
     import sys
 
     sys.path[:] = path
     from pytest_mpcheck._children._threads import prepare_interpreter
 
-    prepare_interpreter(start)
+    prepare_interpreter(files, start)
 
 
-def prepare_interpreter(start: bytes) -> None:
+def prepare_interpreter(files: bytes, start: bytes) -> None:
     """Make this interpreter a worker: let it find the test's modules, and run the user's initializer."""
-    files, initializer, initargs = pickle.loads(start)
-    install_finder(files)
+    install_finder(pickle.loads(files))
+    initializer, initargs = pickle.loads(start)  # may need the finder
     if initializer is not None:
         initializer(*initargs)
 
