@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Iterator
+from typing import assert_never
 
 from ._records import ChildReport, Exited, Outcome, Raised, Returned, Signalled, Stuck
 
@@ -46,6 +47,8 @@ def ending(outcome: Outcome) -> str:
             return f"was ended by {signal_name(number)}"
         case Stuck(seconds=seconds):
             return f"was still running after {seconds:g} s" if seconds else "is still running"
+        case _:
+            assert_never(outcome)
 
 
 def child_line(report: ChildReport) -> str:

@@ -139,6 +139,16 @@ def test_exit_of_a_process_of_multiprocessing(mp_context: Any) -> None:
         assert_exited(process, signal="SIGKILL")
 
 
+def test_process_that_does_not_exit_is_told(mp_context: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pytest_mpcheck._checks._joining._DEFAULT_TIMEOUT", 0.0)
+    process = mp_context.Process(target=signal.pause, daemon=True)
+    process.start()
+    with pytest.raises(AssertionError, match=r": still running, expected: exit code 0"):
+        assert_exited(process)
+    process.kill()
+    process.join()
+
+
 def test_exit_that_is_not_as_expected_is_told(mp_process: ProcessFactory, mp_start_method: str) -> None:
     def complain() -> None:
         os.write(2, b"complaint")

@@ -160,6 +160,9 @@ class TestInterpreter:
             mp_process(bump, lambda: None)
         assert mp_process(bump).result() == 1
 
+    def test_executor_needs_no_initializer(self, mp_backend: str, mp_executor: Callable[..., Executor]) -> None:
+        assert mp_executor(1).submit(bump).result() == 1
+
     def test_trouble_of_the_interpreter_itself_is_raised(
         self, mp_backend: str, mp_process: ProcessFactory, monkeypatch: pytest.MonkeyPatch
     ) -> None:

@@ -6,8 +6,11 @@ import sys
 import sysconfig
 import textwrap
 from pathlib import Path
+from types import ModuleType
 
 import pytest
+
+from pytest_mpcheck._children._modules import ModuleFile, locate
 
 CONFTEST = """
     def of_conftest(number):
@@ -94,6 +97,16 @@ IN_PACKAGE = """
     def test_relative(mp_process):
         assert mp_process(of_helper, 21).result() == 42
 """
+
+
+def test_extension_module_needs_no_help(monkeypatch: pytest.MonkeyPatch) -> None:
+    module = ModuleType("made_of_c")
+    monkeypatch.setitem(sys.modules, "made_of_c", module)
+    module.__file__ = "elsewhere/made_of_c.so"
+    assert locate(["made_of_c"]) == ()
+    module.__file__ = "elsewhere/made_of_c.py"
+    assert locate(["made_of_c"]) == (ModuleFile("made_of_c", "elsewhere/made_of_c.py", None),)
+
 
 SCRIPT = [str(Path(sysconfig.get_path("scripts")) / ("pytest.exe" if sys.platform == "win32" else "pytest"))]
 MODULE = [sys.executable, "-m", "pytest"]

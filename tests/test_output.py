@@ -127,7 +127,9 @@ def test_failing_test_shows_what_its_children_wrote(pytester: pytest.Pytester, c
 def test_no_capture_passes_output_through_as_it_comes(pytester: pytest.Pytester) -> None:
     pytester.makepyfile(
         """
-        import os, sys
+        import sys
+        import pytest
+        import pytest_mpcheck
 
         def talk(go_on, name):
             print("from", name)
@@ -143,12 +145,19 @@ def test_no_capture_passes_output_through_as_it_comes(pytester: pytest.Pytester)
             print("before the child's end", mp_start_method)
             go_on.set()
             child.result()
+
+        @pytest.mark.mp(start_methods=["fork"], timeout=0.2)
+        def test_stuck(mp_process, mp_context):
+            never = mp_context.Event()
+            with pytest.raises(pytest_mpcheck.ChildStuck):
+                mp_process(talk, never, "stuck").result()
         """
     )
     result = pytester.runpytest_subprocess("-s", "-p", "no:cacheprovider", "--mp-start-methods=fork,forkserver")
-    result.assert_outcomes(passed=2)
+    result.assert_outcomes(passed=3)
     result.stdout.fnmatch_lines(
         ["*from fork", "before the child's end fork", "*from forkserver", "before the child's end forkserver"]
     )
     assert result.stdout.str().count("from fork\n") == 1
     assert result.stderr.str().count("to stderr fork\n") == 1
+    assert result.stdout.str().count("from stuck\n") == 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import queue
 import signal
 import subprocess
 import sys
@@ -14,7 +15,7 @@ import pytest
 
 from pytest_mpcheck import _platforms
 from pytest_mpcheck._clock import Deadline, wait_until
-from pytest_mpcheck._platforms import _anywhere, _linux, _macos, _windows
+from pytest_mpcheck._platforms import _anywhere, _linux, _macos, _watcher, _windows
 from pytest_mpcheck.fixtures import ProcessFactory
 
 CONTRACT = [name for name in _platforms.__all__ if name not in ("CURRENT", "OFFERS", "Offer", "available_kinds")]
@@ -71,6 +72,17 @@ def test_process_whose_parent_is_gone_already_ends(module: str) -> None:
     assert module == "_watcher" or parent.stdout == b""  # the thread may have let it get that far
 
 
+def test_watcher_ends_its_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    codes: queue.Queue[int] = queue.Queue()
+    monkeypatch.setattr(os, "_exit", codes.put)
+    read, write = os.pipe()
+    _watcher.follow_parent(read)
+    assert codes.empty()
+    os.close(write)
+    assert codes.get(timeout=20) == 1
+    os.close(read)
+
+
 def is_gone(pid: int) -> bool:
     try:
         return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
@@ -125,6 +137,19 @@ def test_tree_is_ended_where_there_are_no_groups() -> None:
         assert wait_until(lambda pid=pid: is_gone(pid), Deadline(20))  # type: ignore[misc]
     _windows.end_group(leader.pid)
     leader.stdout.close()
+
+
+def test_tree_that_ends_meanwhile_is_no_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    leader = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    assert leader.stdin is not None
+
+    def end_too_late(process: psutil.Process) -> None:
+        leader.communicate(b"\n")
+        raise psutil.NoSuchProcess(process.pid)
+
+    monkeypatch.setattr(psutil.Process, "kill", end_too_late)
+    _windows.end_group(leader.pid)
+    assert leader.returncode == 0
 
 
 def test_stacks_are_none_where_no_signal_asks(mp_process: ProcessFactory, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import multiprocessing.pool
 import os
 import re
 import signal
+import struct
 import threading
 from collections.abc import Callable
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, wait
@@ -17,6 +19,9 @@ import psutil
 import pytest
 
 from pytest_mpcheck import ChildDied, ChildStuck, MpcheckError, NotPicklable, Signalled, Stuck
+from pytest_mpcheck._children._executor import _close_apart
+from pytest_mpcheck._children._worker import _short
+from pytest_mpcheck._clock import Deadline, wait_until
 
 PoolFactory = Callable[..., Pool]
 ExecutorFactory = Callable[..., Executor]
@@ -140,6 +145,22 @@ def test_silent_exit_of_a_pool_worker_ends_the_wait(mp_pool: PoolFactory) -> Non
         mp_pool(1).map(exit_silently, [1])
 
 
+class Unspeakable(type):
+    @property
+    def __name__(cls) -> str:  # type: ignore[override]
+        raise RuntimeError("no name")
+
+
+class Unprintable(metaclass=Unspeakable):
+    """Not even `reprlib` can show it."""
+
+
+def test_task_that_cannot_be_shown_is_told_all_the_same(mp_pool: PoolFactory) -> None:
+    with pytest.raises(ChildDied, match=r"during the task die_by_kill\(<repr\(\) of it raised RuntimeError>\)"):
+        mp_pool(1).apply(die_by_kill, (Unprintable(),))
+    assert _short(Unprintable()) == "<repr() of it raised RuntimeError>"  # in the worker, which does not live to tell
+
+
 def test_pool_joins_after_a_death(mp_pool: PoolFactory) -> None:
     pool = mp_pool(2)
     result = pool.map_async(die_by_kill, [1, 2])
@@ -173,6 +194,8 @@ def test_pool_that_the_test_terminates_is_no_finding(mp_pool: PoolFactory, mp_co
     with mp_pool(1, hand_over, (started,)) as pool:
         pool.apply_async(stay_with_what_was_handed_over)
         started.wait()
+    watching: threading.Thread = pool._watch._thread  # type: ignore[attr-defined]
+    assert wait_until(lambda: not watching.is_alive(), Deadline(20))
 
 
 def test_pool_replaces_workers_after_their_tasks(mp_pool: PoolFactory) -> None:
@@ -270,6 +293,52 @@ def test_broken_executor_is_not_held_up_by_a_worker_that_ignores_sigterm(
     executor.shutdown()
 
 
+def test_broken_executor_takes_no_more_tasks(mp_executor: ExecutorFactory) -> None:
+    executor = mp_executor(1)
+    wait([executor.submit(die_by_kill, 1)])
+    with pytest.raises(ChildDied, match=r"was ended by SIGKILL during the task die_by_kill"):
+        executor.submit(square, 2)
+
+
+def test_executor_may_be_left_to_shut_down_by_itself(mp_executor: ExecutorFactory) -> None:
+    executor = mp_executor(1)
+    future = executor.submit(square, 2)
+    executor.shutdown(wait=False)
+    assert future.result() == 4
+    executor.shutdown()
+    executor.shutdown(wait=False)
+    with pytest.raises(RuntimeError, match="after shutdown"):
+        executor.submit(square, 2)
+
+
+def test_executor_that_gets_no_task_owes_nothing(mp_executor: ExecutorFactory) -> None:
+    unused = mp_executor(1)
+    assert mp_executor(1).submit(square, 2).result() == 4
+    unused.shutdown()
+
+
+def test_executor_is_ended_in_the_middle_of_a_message(mp_executor: ExecutorFactory) -> None:
+    """A worker that was killed while it wrote leaves half a result in the pipe, and the executor waits for the rest."""
+    executor: Any = mp_executor(1)
+    assert executor.submit(square, 2).result() == 4
+    os.write(executor._result_queue._writer.fileno(), struct.pack("!i", 100) + b"half")
+    executor.timeout = 0.1
+    with pytest.raises(ChildStuck, match=r"after 0.1 s with the task \(none\)"):
+        executor.shutdown()
+    assert not executor._closing.is_alive()
+
+
+def test_end_of_a_pipe_is_closed_once() -> None:
+    """The executor closes it too, in a thread that wakes up from the first time."""
+    reader, writer = multiprocessing.Pipe(duplex=False)
+    _close_apart(writer)
+    with pytest.raises(EOFError):
+        reader.recv()
+    _close_apart(writer)
+    writer.close()
+    reader.close()
+
+
 def test_death_of_an_executors_worker_is_told_as_exception(mp_executor: ExecutorFactory) -> None:
     future = mp_executor(1).submit(die_by_kill, 1)
     wait([future])
@@ -286,6 +355,7 @@ def test_future_past_the_deadline_ends_the_wait(mp_executor: ExecutorFactory, mp
         future.result()
     assert "in stay" in caught.value.report.stacks
     assert not psutil.pid_exists(caught.value.report.process.pid)
+    assert executor.late() is caught.value  # what a second wait would raise
 
 
 def test_timeout_of_the_caller_is_the_callers(mp_executor: ExecutorFactory, mp_context: Any) -> None:

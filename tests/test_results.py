@@ -67,6 +67,11 @@ class Unprintable(Exception):
         raise RuntimeError("no text")
 
 
+class LoadsAsAnother(Exception):
+    def __reduce__(self) -> str | tuple[Any, ...]:
+        return ValueError, ("something else",)
+
+
 class LoadsOnlyInChild(Exception):
     def __reduce__(self) -> str | tuple[Any, ...]:
         return make_only_in, (os.getpid(),)
@@ -193,6 +198,7 @@ def test_syntax_error_keeps_its_place(mp_process: ProcessFactory) -> None:
         (Unpicklable, "RuntimeError: not with me"),
         (Unloadable, "RuntimeError: not here"),
         (LoadsOnlyInChild, "RuntimeError: another process"),
+        (LoadsAsAnother, "TypeError: it came back from pickling as ValueError: something else"),
     ],
 )
 def test_exception_that_does_not_pickle_arrives_as_text(
@@ -234,6 +240,12 @@ def test_death_by_signal_is_told_by_name(mp_process: ProcessFactory) -> None:
     assert child.exitcode == -signal.SIGSEGV
     assert caught.value.report.outcome == Signalled(signal.SIGSEGV)
     assert "Fatal Python error: Segmentation fault" in child.stderr
+
+
+def test_death_by_a_signal_without_a_name_is_told_by_number(mp_process: ProcessFactory) -> None:
+    nameless = signal.SIGRTMIN + 1
+    with pytest.raises(ChildDied, match=rf"was ended by signal {nameless}\b"):
+        mp_process(signal.raise_signal, nameless).result()
 
 
 @pytest.mark.parametrize("code", [0, 7])

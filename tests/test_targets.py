@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import functools
 import os
+import pickle
+import re
+import sys
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,6 +15,7 @@ from typing import Any
 import pytest
 
 from pytest_mpcheck import NotPicklable
+from pytest_mpcheck._children._pickling import culprit
 from pytest_mpcheck.fixtures import ProcessFactory
 
 STATE = "as imported"
@@ -207,6 +211,30 @@ def test_argument_that_does_not_pickle_is_named(mp_process: ProcessFactory, mp_s
         mp_process(double, 1, Job(local))
     assert "what to do: pass plain data" in str(caught.value)
     assert mp_process(os.getpid).result() != os.getpid()
+
+
+def _local_class() -> type:
+    class Local:
+        def method(self) -> None: ...
+
+    return Local
+
+
+@pytest.mark.parametrize(
+    ("value", "what"),
+    [
+        ({"key": [0, lambda: None]}, r"value\['key'\]\[1\]: lambda"),
+        ({_local_class(): 1}, r"value key <class '.*: local class Local"),
+        ({_local_class()}, r"value{<class '.*}: local class Local"),
+        (_local_class()(), "value: object of local class Local"),
+        (_local_class()().method, r"value\.__self__: object of local class Local"),
+        ((functools,), r"value\[0\]: module functools"),
+        (functools.partial(print, file=sys.__stdout__), r"value\.keywords\['file'\]: _io\."),
+    ],
+    ids=["mapping", "key", "set", "object", "method", "module", "partial"],
+)
+def test_culprit_is_named_with_the_way_to_it(value: object, what: str) -> None:
+    assert re.match(what, culprit(value, "value", pickle.dumps))
 
 
 def test_target_that_does_not_pickle_is_named(mp_process: ProcessFactory, mp_start_method: str) -> None:

@@ -153,12 +153,11 @@ class WatchedExecutor(ProcessPoolExecutor):
         worker's sentinel, and would not notice its death before the next `submit`.
         """
         this: Any = self
-        with contextlib.suppress(OSError, ValueError):  # what is collected in this very moment
+        with contextlib.suppress(OSError, ValueError, AttributeError):  # what is collected in this very moment
             sentinels = [member.process.sentinel for member in self._roster.running()]
             if pending and sentinels and connection.wait(sentinels, 0) and self._shutdown_lock.acquire(timeout=0):
                 try:
-                    if this._executor_manager_thread_wakeup is not None:
-                        this._executor_manager_thread_wakeup.wakeup()
+                    this._executor_manager_thread_wakeup.wakeup()
                 finally:
                     self._shutdown_lock.release()
 
@@ -169,7 +168,7 @@ class WatchedExecutor(ProcessPoolExecutor):
     def _kill(self) -> None:
         self._roster.kill()  # their exit statuses are the executor's to collect
         if not self._closed_within(_PATIENCE):  # it reads half a message of a killed worker: show it the pipe's end
-            self._results._writer.close()
+            _close_apart(self._results._writer)
             self._closed_within(_PATIENCE)
 
     def _closed_within(self, seconds: float, *, cancel_futures: bool = False) -> bool:
@@ -184,6 +183,13 @@ class WatchedExecutor(ProcessPoolExecutor):
         assert self._trouble is not None
         self._was_seen = True
         return self._trouble
+
+
+def _close_apart(end: Any) -> None:
+    """Close one end of a pipe, also while the thread that wakes up from it closes the same object."""
+    handle, end._handle = end._handle, None
+    if handle is not None:
+        type(end)(handle).close()
 
 
 def _innocence(member: Member) -> tuple[bool, bool]:

@@ -51,15 +51,15 @@ def settle_in(station: Station) -> None:
         faulthandler.register(_platforms.STACK_SIGNAL, file=stacks, all_threads=True)
         os.rename(stacks.name, station.path("stacks"))  # who sees the file may send the signal
     parent = multiprocessing.parent_process()
-    if parent is not None:
-        _platforms.follow_parent(parent.sentinel)
+    assert parent is not None
+    _platforms.follow_parent(parent.sentinel)
 
 
 def _tell_crashes() -> None:
     """Let a crash write the Python stack to the child's own stderr; a forked child would write to pytest's."""
     if sys.version_info >= (3, 14):
         faulthandler.enable(sys.stderr, c_stack=False)  # it would push what helps out of sight
-    else:
+    else:  # pragma: needs Python < 3.14
         faulthandler.enable(sys.stderr)
 
 

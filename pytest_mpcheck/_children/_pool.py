@@ -17,8 +17,7 @@ from multiprocessing.pool import TERMINATE, Pool
 from typing import Any
 
 from .._errors import ChildDied, MpcheckError
-from ._background import in_background
-from ._pool_watch import PoolWatch, fail_pending, pending_of
+from ._pool_watch import PoolWatch, close_and_join, fail_pending, pending_of
 from ._roster import Roster
 
 __all__ = ["WatchedPool"]
@@ -75,12 +74,7 @@ class WatchedPool(Pool):
             ChildDied: A worker died, and nobody has asked for the result that was lost with it.
         """
         __tracebackhide__ = True
-        self.close()
-        joining = in_background(self.join)
-        joining.join(self._timeout)
-        error = self._stuck() if joining.is_alive() else None
-        self.end()
-        joining.join(_PATIENCE)
+        error = close_and_join(self, self._timeout, self._stuck)
         if error is None and self._trouble is not None and self._trouble.__traceback__ is None:  # it was never raised
             error = self._trouble
         if error is not None:

@@ -5,15 +5,19 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Collection, Hashable
 from multiprocessing.pool import TERMINATE, IMapIterator, MapResult, Pool
-from typing import Any
+from typing import Any, Protocol
 
 from .._clock import Deadline
 from .._errors import MpcheckError
+from ._background import in_background
 
-__all__ = ["PoolWatch", "fail_pending", "pending_of"]
+__all__ = ["PoolWatch", "close_and_join", "fail_pending", "pending_of"]
 
 _INTERVAL = 0.05
 """How often it looks, in seconds."""
+
+_PATIENCE = 2.0
+"""How long the threads of a pool have to notice its end, in seconds."""
 
 
 class PoolWatch:
@@ -37,38 +41,62 @@ class PoolWatch:
         give_up: Callable[[MpcheckError], None],
     ) -> None:
         self._timeout = timeout
-        self._pending = pending
-        self._fallen = fallen
-        self._stuck = stuck
-        self._give_up = give_up
         self._deadlines: dict[Hashable, Deadline] = {}
         self._over = threading.Event()
-        self._thread = threading.Thread(target=self._watch, name="mpcheck-watch", daemon=True)
+        # The thread alone refers to the pool, and no longer than it runs: the pool goes with its last user.
+        calls = (pending, fallen, stuck, give_up)
+        self._thread = threading.Thread(target=self._watch, args=calls, name="mpcheck-watch", daemon=True)
         self._thread.start()
 
     def end(self) -> None:
         """Stop looking, and wait until that is so."""
         self._over.set()
         self._thread.join()
-        # they refer to the pool: without them it goes with its last user, and its semaphores with it
-        self._pending, self._fallen, self._stuck, self._give_up = _nothing, _nothing, _nothing, _nothing
 
-    def _watch(self) -> None:
+    def _watch(
+        self,
+        pending: Callable[[], Collection[Hashable] | None],
+        fallen: Callable[[bool], MpcheckError | None],
+        stuck: Callable[[], MpcheckError],
+        give_up: Callable[[MpcheckError], None],
+    ) -> None:
         while not self._over.wait(_INTERVAL):
-            pending = self._pending()
-            if pending is None:
+            tasks = pending()
+            if tasks is None:
                 return
-            self._deadlines = {task: self._deadlines.get(task) or Deadline(self._timeout) for task in pending}
-            error = self._fallen(bool(pending))
+            self._deadlines = {task: self._deadlines.get(task) or Deadline(self._timeout) for task in tasks}
+            error = fallen(bool(tasks))
             if error is None and any(deadline.passed() for deadline in self._deadlines.values()):
-                error = self._stuck()
+                error = stuck()
             if error is not None:
-                self._give_up(error)
+                give_up(error)
                 return
 
 
-def _nothing(*_: object) -> Any:
-    return None
+class _Endable(Protocol):
+    def close(self) -> None: ...
+    def join(self) -> None: ...
+    def end(self) -> None: ...
+
+
+def close_and_join(pool: _Endable, timeout: float, stuck: Callable[[], MpcheckError]) -> MpcheckError | None:
+    """Close a pool, join it, and end it.
+
+    Args:
+        pool: The pool.
+        timeout: How long its tasks may go on, in seconds.
+        stuck: Makes the error of a pool that has not come to its end in time.
+
+    Returns:
+        That error, or ``None``.
+    """
+    pool.close()
+    joining = in_background(pool.join)
+    joining.join(timeout)
+    error = stuck() if joining.is_alive() else None
+    pool.end()
+    joining.join(_PATIENCE)
+    return error
 
 
 def pending_of(pool: Pool) -> tuple[int, ...] | None:

@@ -25,7 +25,7 @@ def main() -> None:
     sys.path[0] = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
     from pytest_mpcheck import _platforms
 
-    if lifeline != "-1":
+    if lifeline != "-1":  # pragma: always on Linux
         _platforms.follow_parent(int(lifeline))
     default: Any = multiprocessing.context._default_context
     default._default_context = multiprocessing.get_context(start_method)

@@ -22,12 +22,9 @@ from .._words import RAISE_THE_LIMIT, message
 from ._background import in_background
 from ._futures import watch
 from ._modules import install_finder, locate
-from ._pool_watch import PoolWatch, fail_pending, pending_of
+from ._pool_watch import PoolWatch, close_and_join, fail_pending, pending_of
 
 __all__ = ["WatchedThreadPool", "WatchedThreads", "prepare_interpreter", "thread_executor"]
-
-_PATIENCE = 2.0
-"""How long the threads of a pool have to notice its end, in seconds."""
 
 
 class WatchedThreadPool(ThreadPool):
@@ -57,12 +54,7 @@ class WatchedThreadPool(ThreadPool):
         Raises:
             ChildStuck: It did not end in time.
         """
-        self.close()
-        joining = in_background(self.join)
-        joining.join(self._timeout)
-        error = self._stuck() if joining.is_alive() else None
-        self.end()
-        joining.join(_PATIENCE)
+        error = close_and_join(self, self._timeout, self._stuck)
         if error is not None:
             raise error
 
