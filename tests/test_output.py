@@ -146,11 +146,13 @@ def test_no_capture_passes_output_through_as_it_comes(pytester: pytest.Pytester)
             go_on.set()
             child.result()
 
-        @pytest.mark.mp(start_methods=["fork"], timeout=0.2)
+        @pytest.mark.mp(start_methods=["fork"])
         def test_stuck(mp_process, mp_context):
-            never = mp_context.Event()
+            child = mp_process(talk, mp_context.Event(), "stuck")
+            while "from" not in child.stdout:
+                pass
             with pytest.raises(pytest_mpcheck.ChildStuck):
-                mp_process(talk, never, "stuck").result()
+                child.join(timeout=0.1)
         """
     )
     result = pytester.runpytest_subprocess("-s", "-p", "no:cacheprovider", "--mp-start-methods=fork,forkserver")

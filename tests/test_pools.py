@@ -134,6 +134,7 @@ def test_death_of_a_pool_worker_ends_the_wait(mp_pool: PoolFactory, wait_in: Cal
     with pytest.raises(ChildDied, match=r"was ended by SIGKILL during the task die_by_kill") as caught:
         wait_in(pool)
     assert re.search(r"child '\w+PoolWorker-[\d:]+' \(pid \d+, \w+\)", str(caught.value))
+    assert str(caught.value).endswith("without this plugin a multiprocessing.Pool waits for ever (cpython#66587)")
     assert caught.value.report.outcome == Signalled(signal.SIGKILL)
     assert not psutil.pid_exists(caught.value.report.process.pid)
     with pytest.raises(ValueError, match="Pool not running"):
@@ -265,6 +266,7 @@ def test_death_of_an_executors_worker_is_told(
 ) -> None:
     with pytest.raises(BrokenProcessPool, match=r"was ended by SIGKILL during the task die_by_kill") as caught:
         wait_in(mp_executor(2))
+    assert str(caught.value).endswith("what to do: see what the worker did last")  # an executor does not hang by itself
     assert isinstance(caught.value, ChildDied)
     assert caught.value.report.outcome == Signalled(signal.SIGKILL)
     assert caught.value.__cause__ is None
@@ -353,6 +355,7 @@ def test_future_past_the_deadline_ends_the_wait(mp_executor: ExecutorFactory, mp
     executor.timeout = 0.1
     with pytest.raises(ChildStuck, match=r"after 0.1 s with the task stay_with_what_was_handed_over\(\)") as caught:
         future.result()
+    assert "; all workers have been ended\n" in str(caught.value)
     assert "in stay" in caught.value.report.stacks
     assert not psutil.pid_exists(caught.value.report.process.pid)
     assert executor.late() is caught.value  # what a second wait would raise

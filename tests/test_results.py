@@ -242,6 +242,7 @@ def test_death_by_signal_is_told_by_name(mp_process: ProcessFactory) -> None:
     assert "Fatal Python error: Segmentation fault" in child.stderr
 
 
+@pytest.mark.skipif(not hasattr(signal, "SIGRTMIN"), reason="this platform has no real-time signals")
 def test_death_by_a_signal_without_a_name_is_told_by_number(mp_process: ProcessFactory) -> None:
     nameless = signal.SIGRTMIN + 1
     with pytest.raises(ChildDied, match=rf"was ended by signal {nameless}\b"):

@@ -17,13 +17,10 @@ from multiprocessing.pool import TERMINATE, Pool
 from typing import Any
 
 from .._errors import ChildDied, MpcheckError
-from ._pool_watch import PoolWatch, close_and_join, fail_pending, pending_of
+from ._pool_watch import PATIENCE, PoolWatch, close_and_join, fail_pending, pending_of
 from ._roster import Roster
 
 __all__ = ["WatchedPool"]
-
-_PATIENCE = 2.0
-"""How long a thread of the pool has to notice that its pool is gone, in seconds."""
 
 
 class WatchedPool(Pool):
@@ -98,7 +95,7 @@ class WatchedPool(Pool):
             handler._state = TERMINATE
         with contextlib.suppress(OSError):
             pool._change_notifier.put(None)
-        pool._worker_handler.join(_PATIENCE)  # from here on nobody else starts workers or collects them
+        pool._worker_handler.join(PATIENCE)  # from here on nobody else starts workers or collects them
         self._roster.end(self._timeout)
         fail_pending(self, error)
         pool._taskqueue.put(None)
@@ -106,8 +103,8 @@ class WatchedPool(Pool):
             pool._outqueue._writer.send(None)  # not put(): the lock may have died with a worker
         for end in (pool._outqueue._writer, pool._inqueue._reader):
             end.close()  # no worker is left at the other end: whoever reads or writes here comes back
-        pool._task_handler.join(_PATIENCE)
-        pool._result_handler.join(_PATIENCE)
+        pool._task_handler.join(PATIENCE)
+        pool._result_handler.join(PATIENCE)
 
     def _stuck(self) -> MpcheckError:
         return self._roster.stuck(self, self._timeout)
@@ -115,4 +112,7 @@ class WatchedPool(Pool):
     def _fallen(self, pending: bool) -> ChildDied | None:
         # also one that fell idle: the lock of the task queue may have died with it, and its successors wait for that
         fallen = next(self._roster.fallen(), None) if pending else None
-        return None if fallen is None else self._roster.died(fallen, "the pool was waiting")
+        if fallen is None:
+            return None
+        aside = "; without this plugin a multiprocessing.Pool waits for ever (cpython#66587)"
+        return self._roster.died(fallen, "the pool was waiting", aside=aside)

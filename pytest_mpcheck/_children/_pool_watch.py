@@ -11,12 +11,12 @@ from .._clock import Deadline
 from .._errors import MpcheckError
 from ._background import in_background
 
-__all__ = ["PoolWatch", "close_and_join", "fail_pending", "pending_of"]
+__all__ = ["PATIENCE", "PoolWatch", "close_and_join", "fail_pending", "pending_of"]
 
 _INTERVAL = 0.05
 """How often it looks, in seconds."""
 
-_PATIENCE = 2.0
+PATIENCE = 2.0
 """How long the threads of a pool have to notice its end, in seconds."""
 
 
@@ -95,7 +95,7 @@ def close_and_join(pool: _Endable, timeout: float, stuck: Callable[[], MpcheckEr
     joining.join(timeout)
     error = stuck() if joining.is_alive() else None
     pool.end()
-    joining.join(_PATIENCE)
+    joining.join(PATIENCE)
     return error
 
 

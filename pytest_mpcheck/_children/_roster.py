@@ -19,7 +19,7 @@ from typing import Any
 from .. import _platforms
 from .._errors import ChildDied, ChildStuck, MpcheckError, NotPicklable
 from .._records import ChildReport, Exited, Outcome, ProcessId, Signalled, Stuck
-from .._words import ending, message
+from .._words import RAISE_THE_LIMIT, ending, message
 from ._call import Call
 from ._echo import Echo
 from ._fork import quiet_fork
@@ -60,7 +60,7 @@ class Member:
         Every start of a process polls all others. When that meets the thread to whom a worker belongs, one of the two
         reads nothing from the fork server, and takes that for 255 (`multiprocessing.popen_forkserver`).
         """
-        return self.exitcode == _UNKNOWN and self.process.__class__.__name__ == "ForkServerProcess" and not self.task
+        return self.exitcode == _UNKNOWN and self._start_method == "forkserver" and not self.task
 
     @property
     def is_started(self) -> bool:
@@ -78,13 +78,17 @@ class Member:
         return ChildReport(
             process=ProcessId(pid, _platforms.start_token(pid)),
             name=self.process.name,
-            start_method=str(getattr(self.process, "_start_method", "")),
+            start_method=self._start_method,
             outcome=stuck or self._outcome(),
             exitcode=self.exitcode,
             stdout=self.station.read("stdout"),
             stderr=self.station.read("stderr"),
             stacks=ask_for_stacks(self.process, self.station) if stuck else "",
         )
+
+    @property
+    def _start_method(self) -> str:
+        return str(getattr(self.process, "_start_method", ""))
 
     def _outcome(self) -> Outcome:
         code = self.exitcode
@@ -149,19 +153,20 @@ class Roster:
         """Yield the workers that have ended otherwise than by returning."""
         return (member for member in self.members if member.exitcode and not member.status_was_lost)
 
-    def died(self, member: Member, consequence: str, make: type[ChildDied] = ChildDied) -> ChildDied:
+    def died(
+        self, member: Member, consequence: str, make: type[ChildDied] = ChildDied, *, aside: str = ""
+    ) -> ChildDied:
         """Make the error that names a fallen worker, how it ended, and its task.
 
         Args:
             member: The worker.
             consequence: What its end meant for the pool.
             make: The error's type.
+            aside: What else there is to say.
         """
         report = member.report()
         task = f"during the task {member.task}" if member.task else "while it had no task"
-        remedy = (
-            "see what the worker did last; without this plugin a multiprocessing.Pool waits for ever (cpython#66587)"
-        )
+        remedy = f"see what the worker did last{aside}"
         return make(message(f"{ending(report.outcome)} {task}, and {consequence}", report, remedy), report)
 
     def stuck(self, owner: object, timeout: float) -> MpcheckError:
@@ -171,16 +176,14 @@ class Roster:
             owner: The pool.
             timeout: How long it was waited for, in seconds.
         """
-        remedy = (
-            "let its tasks end in time, or raise the limit (--mp-timeout, mp_timeout, @pytest.mark.mp(timeout=...))"
-        )
+        remedy = f"let its tasks end in time, or {RAISE_THE_LIMIT}"
         running = sorted(self.running(), key=lambda member: not member.task)
         if not running:
             return MpcheckError(
                 f"{owner!r} was not done after {timeout:g} s, and has no worker left; what to do: {remedy}"
             )
         report = running[0].report(stuck=Stuck(timeout))
-        what = f"{ending(report.outcome)} with the task {running[0].task or '(none)'}; its pool has been ended"
+        what = f"{ending(report.outcome)} with the task {running[0].task or '(none)'}; all workers have been ended"
         return ChildStuck(message(what, report, remedy), report)
 
     def kill(self) -> None:
