@@ -21,7 +21,7 @@ from .._records import ChildReport, ProcessId, Stuck
 from .._words import RAISE_THE_LIMIT, message
 from ._background import in_background
 from ._futures import watch
-from ._modules import install_finder, locate
+from ._modules import Modules, install_finder
 from ._pool_watch import PoolWatch, close_and_join, fail_pending, pending_of
 
 __all__ = ["WatchedThreadPool", "WatchedThreads", "prepare_interpreter", "thread_executor"]
@@ -105,7 +105,7 @@ def thread_executor(
     max_workers: int | None,
     initializer: Any,
     initargs: Iterable[Any],
-    modules: Iterable[str],
+    modules: Modules,
 ) -> WatchedThreads:
     """Make an executor of threads or of interpreters.
 
@@ -115,7 +115,7 @@ def thread_executor(
         max_workers: As for `concurrent.futures.ThreadPoolExecutor`.
         initializer: As there.
         initargs: As there.
-        modules: Names of modules that an interpreter must be able to import whatever the import mode.
+        modules: Those that an interpreter must be able to import whatever the import mode.
 
     Returns:
         The executor.
@@ -127,7 +127,7 @@ def thread_executor(
         interpreters: Any = import_module("concurrent.futures.interpreter")
         watched: Any = type("WatchedInterpreters", (WatchedThreads, interpreters.InterpreterPoolExecutor), {})
         start = pickle.dumps((initializer, tuple(initargs)))
-        executor = watched(max_workers, "", _boot_interpreter, (tuple(sys.path), pickle.dumps(locate(modules)), start))
+        executor = watched(max_workers, "", _boot_interpreter, (tuple(sys.path), pickle.dumps(modules.locate()), start))
     executor.kind = kind
     executor.timeout = timeout
     return executor
