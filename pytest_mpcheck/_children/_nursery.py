@@ -25,6 +25,7 @@ from ._echo import Echo
 from ._executor import WatchedExecutor
 from ._interpreter import InterpreterWorker
 from ._modules import Modules
+from ._outcomes import judge
 from ._pool import WatchedPool
 from ._process import ProcessWorker
 from ._roster import Roster
@@ -165,6 +166,8 @@ class Nursery:
         Raises:
             ExceptionGroup: Several of them did not end in time, or failed unseen.
             MpcheckError: One did.
+            BaseException: None failed, and one said unseen that the test is to be skipped, to fail as expected or to
+                end the run.
         """
         __tracebackhide__ = True
         errors: list[Exception] = []
@@ -174,10 +177,13 @@ class Nursery:
             except MpcheckError as error:
                 errors.append(error)
         self.echo.pump()
-        if len(errors) == 1:
-            raise errors[0]
-        if errors:
-            _raise_together(errors[::-1])
+        outcome, failures = judge(errors[::-1])
+        if outcome is not None:
+            raise outcome
+        if len(failures) == 1:
+            raise failures[0]
+        if failures:
+            _raise_together(failures)
 
     def close(self) -> None:
         """End whatever still runs, and give back all that was taken. Idempotent."""

@@ -22,6 +22,7 @@ from .._words import RAISE_THE_LIMIT, message
 from ._background import in_background
 from ._futures import watch
 from ._modules import Modules, install_finder
+from ._outcomes import Carrying
 from ._pool_watch import PoolWatch, close_and_join, fail_pending, pending_of
 
 __all__ = ["WatchedThreadPool", "WatchedThreads", "prepare_interpreter", "thread_executor"]
@@ -74,7 +75,8 @@ class WatchedThreads(ThreadPoolExecutor):
     timeout: float
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
-        return watch(super().submit(fn, *args, **kwargs), self)
+        task = fn if self.kind == "thread" else Carrying(fn)
+        return watch(super().submit(task, *args, **kwargs), self)
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         __tracebackhide__ = True
