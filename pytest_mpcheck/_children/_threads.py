@@ -16,10 +16,12 @@ from importlib import import_module
 from multiprocessing.pool import ThreadPool
 from typing import Any
 
+from .._clock import Deadline
 from .._errors import ChildStuck
 from .._records import ChildReport, ProcessId, Stuck
 from .._words import RAISE_THE_LIMIT, message
 from ._background import in_background
+from ._child import GRACE
 from ._futures import watch
 from ._modules import Modules, install_finder
 from ._outcomes import Carrying
@@ -93,6 +95,9 @@ class WatchedThreads(ThreadPoolExecutor):
 
     def end(self) -> None:
         self.shutdown(wait=False, cancel_futures=True)
+        grace = Deadline(GRACE)  # children that are forked beside an interpreter crash
+        for thread in tuple(self._threads):
+            thread.join(grace.remaining())
 
     def translate(self, error: BaseException) -> BaseException:
         return error
