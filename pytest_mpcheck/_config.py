@@ -5,16 +5,26 @@ A value of a marker goes before the command line's, that before the ini file's, 
 
 from __future__ import annotations
 
+import contextlib
+import pickle
+import sys
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
 import pytest
 
 from ._errors import BadSetting
 from ._platforms import available_kinds
 from ._settings import START_METHODS, Kind, MarkSettings, Settings, parse_mark, parse_settings
 
+if TYPE_CHECKING:
+    from ._children._asserts import Assertions
+
 __all__ = [
     "MARKER",
     "SETTINGS",
     "add_options",
+    "assertions_of",
     "check_effect",
     "choose_kinds",
     "is_mp_test",
@@ -147,3 +157,43 @@ def choose_kinds(metafunc: pytest.Metafunc, mark: MarkSettings) -> tuple[Kind, .
         )
     others = tuple(name for name in available if name not in START_METHODS)
     return settings.kinds(mark.backends or (*methods, *others), available)
+
+
+def assertions_of(item: pytest.Item) -> Assertions | None:
+    """Return what the children of a test need so that their assertions explain themselves as the test's own do.
+
+    Args:
+        item: The test.
+
+    Returns:
+        ``None`` when pytest does not rewrite assertions, or not in the way that is known here.
+    """
+    rewrite = getattr(sys.modules.get("_pytest.assertion.rewrite"), "rewrite_asserts", None)
+    if rewrite is None or item.config.getoption("assertmode") != "rewrite":
+        return None
+    from ._children._asserts import Assertions
+
+    registered = {name for finder in sys.meta_path for name in getattr(finder, "_must_rewrite", ())}
+    return Assertions(rewrite, registered, lambda: pickle.dumps(_explanation(item)))
+
+
+def _explanation(item: pytest.Item) -> tuple[object, ...]:
+    """Tell how values are compared for a test: options, ini values, colours, and who has a word of his own."""
+    config: Any = item.config
+    options = {key: value for key, value in vars(config.option).items() if isinstance(value, (str, int, float))}
+    inis: dict[str, object] = {}
+    for name in (
+        "verbosity_assertions",
+        "truncation_limit_lines",
+        "truncation_limit_chars",
+        "assertion_text_diff_style",
+    ):
+        with contextlib.suppress(ValueError, KeyError):  # older versions of pytest have not all of them
+            inis[name] = config.getini(name)
+    markup = None
+    if config.pluginmanager.has_plugin("terminalreporter"):
+        writer = config.get_terminal_writer()
+        markup = writer.hasmarkup, writer.code_highlight
+    plugins = [one.plugin for one in item.ihook.pytest_assertrepr_compare.get_hookimpls()]
+    names = [plugin.__name__ for plugin in plugins if isinstance(plugin, ModuleType)]
+    return options, inis, markup, [name for name in names if not name.startswith("_pytest.")]

@@ -15,12 +15,13 @@ import marshal
 import pickle
 import sys
 from collections import ChainMap
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from types import CellType, FunctionType
 from typing import Any, ClassVar, NamedTuple
 
 from .._errors import NotPicklable
-from ._modules import ModuleFile, install_finder, locate
+from ._explainer import NAME, Explainer
+from ._modules import ModuleFile, Modules, install_finder
 from ._pickling import culprit
 from ._pypy import import_cloudpickle
 
@@ -37,10 +38,10 @@ class Call:
     Args:
         target: Any callable.
         args: Its positional arguments.
-        modules: Names of modules that the child must be able to import whatever the import mode.
+        modules: Those that the child must be able to import whatever the import mode.
     """
 
-    def __init__(self, target: Callable[..., object], args: tuple[object, ...], modules: Iterable[str]) -> None:
+    def __init__(self, target: Callable[..., object], args: tuple[object, ...], modules: Modules) -> None:
         self._target = target
         self._args = args
         self._modules = modules
@@ -56,7 +57,7 @@ class PackedCall(NamedTuple):
     """A `Call` as bytes; unpacked when it is called, so that whatever fails then fails inside the child.
 
     Attributes:
-        modules: Where to find the modules that a plain import would not.
+        modules: Where to find the modules that a plain import would not, or not as they should be.
         target: The target, pickled.
         args: The arguments, pickled.
     """
@@ -74,13 +75,13 @@ class PackedCall(NamedTuple):
         return target(*args)
 
 
-def pack(target: Callable[..., object], args: tuple[object, ...], modules: Iterable[str]) -> PackedCall:
+def pack(target: Callable[..., object], args: tuple[object, ...], modules: Modules) -> PackedCall:
     """Pickle a call, inside `multiprocessing.Process.start` when arguments may be locks and queues.
 
     Args:
         target: Any callable.
         args: Its positional arguments.
-        modules: Names of modules that go along in any case.
+        modules: Those that go along in any case.
 
     Returns:
         The call as bytes.
@@ -90,7 +91,7 @@ def pack(target: Callable[..., object], args: tuple[object, ...], modules: Itera
     """
     from multiprocessing.reduction import ForkingPickler
 
-    names = set(modules)
+    names: set[str] = set()
 
     class ArgumentPickler(ForkingPickler):
         def reducer_override(self, obj: Any) -> Any:
@@ -117,7 +118,7 @@ def pack(target: Callable[..., object], args: tuple[object, ...], modules: Itera
         "args",
         "pass plain data, or objects of classes that stand in a module; make the rest inside the child",
     )
-    return PackedCall(locate(sorted(names)), packed_target, packed_args)
+    return PackedCall(modules.locate(names), packed_target, packed_args)
 
 
 def _dump(attempt: Callable[[object], bytes], value: object, path: str, remedy: str) -> bytes:
@@ -180,7 +181,7 @@ def _make_function(module: str, code: bytes, name: str, closure: tuple[CellType,
     namespace = vars(sys.modules.get(module) or importlib.import_module(module))
     # code that pytest rewrote refers to these two when an assertion fails; a plain import has not put them there
     namespace.setdefault("@py_builtins", builtins)
-    namespace.setdefault("@pytest_ar", _AssertionRewriting())
+    namespace.setdefault(NAME, Explainer())
     return FunctionType(marshal.loads(code), namespace, name, None, closure)
 
 
@@ -199,10 +200,3 @@ def _reduce_cell(cell: CellType) -> tuple[object, ...]:
 
 def _set_cell(cell: CellType, state: tuple[object]) -> None:
     cell.cell_contents = state[0]
-
-
-class _AssertionRewriting:
-    """Stands for pytest's module of that name until an assertion fails: no child pays for pytest before."""
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(importlib.import_module("_pytest.assertion.rewrite"), name)

@@ -15,7 +15,6 @@ from .._errors import ChildDied, ChildStuck, MpcheckError, UnseenFailure
 from .._records import ChildReport, Outcome, ProcessId, Stuck
 from .._words import RAISE_THE_LIMIT, ending, message
 from ._echo import Echo
-from ._result import exception_of
 from ._station import EVIDENCE_LIMIT, TEXT_LIMIT, Station
 
 __all__ = ["GRACE", "Child", "Worker"]
@@ -195,7 +194,7 @@ class Child:
         remedy = (
             "call result() or assert_exited() on every child whose end matters, terminate() on those whose does not"
         )
-        error = exception_of(report)
+        error = self._error(report)
         cause = None if isinstance(error, ChildDied) else error  # that one would say the same once more
         raise UnseenFailure(message(f"{ending(outcome)}, and nobody looked", report, remedy), report) from cause
 
@@ -229,6 +228,13 @@ class Child:
             if deadline.passed():
                 return False
         return True
+
+    def _error(self, report: ChildReport) -> BaseException | None:
+        try:
+            self._worker.take(report)
+        except BaseException as error:  # what the target raised
+            return error
+        return None
 
     def _output(self, stream: str, limit: int = TEXT_LIMIT) -> str:
         station = self._worker.station

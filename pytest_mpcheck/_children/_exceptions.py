@@ -3,17 +3,19 @@
 An exception's own way of pickling calls its class with ``args`` again; that fails, or gives another text, where the
 class has an ``__init__`` of its own. So it is tried here first, in the child, and where the copy is not the original
 the object is made without that ``__init__``. Tracebacks are tblib's; its way with exceptions is not used since it
-loses what builtin ones keep outside of ``args`` (`SystemExit.code`, `SyntaxError.lineno`).
+loses what builtin ones keep outside of ``args`` (`SystemExit.code`, `SyntaxError.lineno`). A frame that hides itself
+from pytest by ``__tracebackhide__`` stays hidden.
 """
 
 from __future__ import annotations
 
 import io
 import pickle
-from types import TracebackType
+from types import FrameType, TracebackType
 from typing import Any
 
 from .._excerpts import text_of, type_name
+from ._outcomes import reduce_class
 from ._pypy import ReducingPickler
 
 __all__ = ["dump_exception"]
@@ -47,14 +49,19 @@ class _ExceptionPickler(ReducingPickler):  # type: ignore[misc]
             return _reduce(obj)
         if isinstance(obj, TracebackType):
             return _reduce_traceback(obj)
-        return NotImplemented
+        return (reduce_class(obj) if isinstance(obj, type) else None) or NotImplemented
+
+
+def _what_hides(frame: FrameType) -> dict[str, bool]:
+    hides = frame.f_locals.get("__tracebackhide__", False)
+    return {} if not hides or callable(hides) else {"__tracebackhide__": True}
 
 
 def _reduce_traceback(tb: TracebackType) -> tuple[Any, ...]:
     # as a flat list: tblib nests them, and a RecursionError would meet another one in being pickled
     from tblib import Traceback
 
-    links, link = [], Traceback(tb)
+    links, link = [], Traceback(tb, get_locals=_what_hides)
     while link is not None:
         links.append((link.tb_frame, link.tb_lineno))
         link = link.tb_next

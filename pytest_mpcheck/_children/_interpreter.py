@@ -8,12 +8,13 @@ from __future__ import annotations
 import contextlib
 import pickle
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from importlib import import_module
 
 from .._records import ChildReport, Outcome, Returned
 from ._attempt import attempt
 from ._call import PackedCall, pack
+from ._modules import Modules
 from ._result import result_of
 from ._station import Station
 from ._thread import ThreadWorker
@@ -62,7 +63,7 @@ class InterpreterWorker(ThreadWorker):
         target: Callable[..., object],
         args: tuple[object, ...],
         *,
-        modules: Iterable[str],
+        modules: Modules,
         name: str | None,
     ) -> None:
         super().__init__(self._boot, (pickle.dumps(pack(target, args, modules)),), name=name)

@@ -19,10 +19,13 @@ from .._clock import Deadline
 from .._errors import MpcheckError, NoSuchWorkers, NotPicklable
 from .._records import ScriptRun
 from .._words import output_sections
+from ._asserts import Assertions, RewrittenCode
 from ._child import GRACE, Child, Worker
 from ._echo import Echo
 from ._executor import WatchedExecutor
 from ._interpreter import InterpreterWorker
+from ._modules import Modules
+from ._outcomes import judge
 from ._pool import WatchedPool
 from ._process import ProcessWorker
 from ._roster import Roster
@@ -47,14 +50,24 @@ class Nursery:
         timeout: Deadline of every wait, in seconds.
         modules: Names of the modules that the test's own functions may stand in.
         echo: Whether to pass the children's output on as it comes.
+        assertions: How pytest rewrites assertions; ``None`` when it does not.
     """
 
-    def __init__(self, kind: str, timeout: float, modules: Iterable[str], *, echo: bool) -> None:
+    def __init__(
+        self,
+        kind: str,
+        timeout: float,
+        modules: Iterable[str],
+        *,
+        echo: bool,
+        assertions: Assertions | None = None,
+    ) -> None:
         self.kind = kind
         self.timeout = timeout
         self.echo = Echo(echo)
         self.members: list[_Member] = []
-        self._modules = tuple(modules)
+        codes = None if assertions is None else RewrittenCode(assertions, self._home)
+        self._modules = Modules(modules, codes)
         self._rosters: list[Roster] = []
         self._scripts: list[tuple[str, Station]] = []
         self._folder: str | None = None
@@ -153,6 +166,8 @@ class Nursery:
         Raises:
             ExceptionGroup: Several of them did not end in time, or failed unseen.
             MpcheckError: One did.
+            BaseException: None failed, and one said unseen that the test is to be skipped, to fail as expected or to
+                end the run.
         """
         __tracebackhide__ = True
         errors: list[Exception] = []
@@ -162,10 +177,13 @@ class Nursery:
             except MpcheckError as error:
                 errors.append(error)
         self.echo.pump()
-        if len(errors) == 1:
-            raise errors[0]
-        if errors:
-            _raise_together(errors[::-1])
+        outcome, failures = judge(errors[::-1])
+        if outcome is not None:
+            raise outcome
+        if len(failures) == 1:
+            raise failures[0]
+        if failures:
+            _raise_together(failures)
 
     def close(self) -> None:
         """End whatever still runs, and give back all that was taken. Idempotent."""
@@ -217,10 +235,13 @@ class Nursery:
         return roster
 
     def _new_station(self) -> Station:
+        self._stations += 1
+        return Station(self._home(), self._stations)
+
+    def _home(self) -> str:
         if self._folder is None:
             self._folder = tempfile.mkdtemp(prefix="mpcheck-")
-        self._stations += 1
-        return Station(self._folder, self._stations)
+        return self._folder
 
 
 def _raise_together(errors: list[Exception]) -> NoReturn:

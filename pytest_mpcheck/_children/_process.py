@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from multiprocessing.connection import wait
 from multiprocessing.context import BaseContext
 from multiprocessing.process import BaseProcess
@@ -16,6 +16,7 @@ from .._records import ChildReport, Outcome, ProcessId, Signalled, Stuck
 from ._call import Call
 from ._fork import quiet_fork
 from ._inside import run
+from ._modules import Modules
 from ._result import result_of
 from ._station import Station
 
@@ -45,7 +46,7 @@ class ProcessWorker:
         target: Callable[..., object],
         args: tuple[object, ...],
         *,
-        modules: Iterable[str],
+        modules: Modules,
         name: str | None,
         daemon: bool | None,
     ) -> None:

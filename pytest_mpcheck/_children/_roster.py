@@ -11,7 +11,7 @@ from __future__ import annotations
 import functools
 import multiprocessing
 import pickle
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from multiprocessing.context import BaseContext
 from multiprocessing.process import BaseProcess
 from typing import Any
@@ -23,6 +23,7 @@ from .._words import RAISE_THE_LIMIT, ending, message
 from ._call import Call
 from ._echo import Echo
 from ._fork import quiet_fork
+from ._modules import Modules
 from ._pickling import culprit
 from ._process import ask_for_stacks
 from ._station import EVIDENCE_LIMIT, Station
@@ -107,9 +108,7 @@ class Roster:
         echo: Is told of every new child.
     """
 
-    def __init__(
-        self, start_method: str, new_station: Callable[[], Station], modules: Iterable[str], echo: Echo
-    ) -> None:
+    def __init__(self, start_method: str, new_station: Callable[[], Station], modules: Modules, echo: Echo) -> None:
         self.start_method = start_method
         self.members: list[Member] = []
         self._new_station = new_station

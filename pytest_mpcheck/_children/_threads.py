@@ -16,12 +16,15 @@ from importlib import import_module
 from multiprocessing.pool import ThreadPool
 from typing import Any
 
+from .._clock import Deadline
 from .._errors import ChildStuck
 from .._records import ChildReport, ProcessId, Stuck
 from .._words import RAISE_THE_LIMIT, message
 from ._background import in_background
+from ._child import GRACE
 from ._futures import watch
-from ._modules import install_finder, locate
+from ._modules import Modules, install_finder
+from ._outcomes import Carrying
 from ._pool_watch import PoolWatch, close_and_join, fail_pending, pending_of
 
 __all__ = ["WatchedThreadPool", "WatchedThreads", "prepare_interpreter", "thread_executor"]
@@ -74,7 +77,8 @@ class WatchedThreads(ThreadPoolExecutor):
     timeout: float
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
-        return watch(super().submit(fn, *args, **kwargs), self)
+        task = fn if self.kind == "thread" else Carrying(fn)
+        return watch(super().submit(task, *args, **kwargs), self)
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         __tracebackhide__ = True
@@ -91,6 +95,9 @@ class WatchedThreads(ThreadPoolExecutor):
 
     def end(self) -> None:
         self.shutdown(wait=False, cancel_futures=True)
+        grace = Deadline(GRACE)  # children that are forked beside an interpreter crash
+        for thread in tuple(self._threads):
+            thread.join(grace.remaining())
 
     def translate(self, error: BaseException) -> BaseException:
         return error
@@ -105,7 +112,7 @@ def thread_executor(
     max_workers: int | None,
     initializer: Any,
     initargs: Iterable[Any],
-    modules: Iterable[str],
+    modules: Modules,
 ) -> WatchedThreads:
     """Make an executor of threads or of interpreters.
 
@@ -115,7 +122,7 @@ def thread_executor(
         max_workers: As for `concurrent.futures.ThreadPoolExecutor`.
         initializer: As there.
         initargs: As there.
-        modules: Names of modules that an interpreter must be able to import whatever the import mode.
+        modules: Those that an interpreter must be able to import whatever the import mode.
 
     Returns:
         The executor.
@@ -127,7 +134,7 @@ def thread_executor(
         interpreters: Any = import_module("concurrent.futures.interpreter")
         watched: Any = type("WatchedInterpreters", (WatchedThreads, interpreters.InterpreterPoolExecutor), {})
         start = pickle.dumps((initializer, tuple(initargs)))
-        executor = watched(max_workers, "", _boot_interpreter, (tuple(sys.path), pickle.dumps(locate(modules)), start))
+        executor = watched(max_workers, "", _boot_interpreter, (tuple(sys.path), pickle.dumps(modules.locate()), start))
     executor.kind = kind
     executor.timeout = timeout
     return executor

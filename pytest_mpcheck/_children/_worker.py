@@ -2,7 +2,7 @@
 
 The worker's own loop is the standard library's. Around it stands what stands around every child (`_inside.settle_in`),
 and before the queue of its tasks somebody who notes which task it has taken, so that the death of a worker can be told
-with it.
+with it, and who lets outcomes of pytest (`pytest.skip()` and its like) get back.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from typing import Any
 from .._excerpts import reason_of, shortened
 from ._call import Call, PackedCall
 from ._inside import settle_in
+from ._outcomes import Carrying
 from ._station import Station
 
 __all__ = ["run_worker", "serve"]
@@ -87,7 +88,19 @@ class _NotedTasks:
         task = self._tasks.get(*args, **kwargs)
         if task is not None:
             self._put(_describe(task))
+            task = _carry_outcomes(task)
         return task
+
+
+def _carry_outcomes(task: Any) -> Any:
+    """Put `Carrying` around the function of a task."""
+    if not isinstance(task, tuple):
+        task.fn = Carrying(task.fn)
+        return task
+    job, index, function, *rest = task
+    if getattr(function, "__name__", "") == "_helper_reraises_exception":  # the pool knows it by its identity
+        return task
+    return job, index, Carrying(function), *rest
 
 
 def _describe(task: Any) -> str:
