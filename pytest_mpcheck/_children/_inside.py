@@ -17,6 +17,8 @@ from typing import IO
 from .. import _platforms
 from ._attempt import attempt
 from ._station import Station
+from ._surroundings import Surroundings
+from ._voice import find_voice
 
 __all__ = ["run", "settle_in"]
 
@@ -24,26 +26,28 @@ _kept: list[IO[bytes]] = []
 """Files that a signal handler writes to; to be open they must be referenced."""
 
 
-def run(station: Station, call: Callable[[], object]) -> None:
+def run(station: Station, call: Callable[[], object], surroundings: Surroundings) -> None:
     """Be a child: settle in, do what is asked, and leave the outcome.
 
     Args:
         station: Where to leave it.
         call: The target, with its arguments.
+        surroundings: What it takes over from the test.
 
     Raises:
         BaseException: What the target raised, once it is told; `multiprocessing` makes an exit code of it.
     """
-    settle_in(station)
+    settle_in(station, surroundings)
     outcome, error = attempt(call)
     station.write_outcome(outcome)
     if error is not None:
         raise error
 
 
-def settle_in(station: Station) -> None:
-    """Make this process one whose output, stacks and end are in the hands of the test."""
+def settle_in(station: Station, surroundings: Surroundings) -> None:
+    """Make this process one whose output, warnings, logs, stacks and end are in the hands of the test."""
     _redirect(station)
+    find_voice(station, surroundings)
     _tell_crashes()
     if sys.platform != "win32" and _platforms.STACK_SIGNAL is not None:
         stacks = open(station.path("partial"), "wb", buffering=0)  # noqa: SIM115
