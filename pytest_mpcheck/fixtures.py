@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from multiprocessing.pool import Pool
 
     from ._children._child import Child
+    from ._children._echo import Place
     from ._children._nursery import Nursery
     from ._children._starts import StartLog
     from ._records import ScriptRun
@@ -46,6 +47,9 @@ NURSERY: pytest.StashKey[Nursery] = pytest.StashKey()
 
 STARTS: pytest.StashKey[StartLog] = pytest.StashKey()
 """Where a test keeps how many processes were started in it."""
+
+_CAPTURES = frozenset(("capfd", "capfdbinary", "capsys", "capsysbinary", "capteesys"))
+"""pytest's fixtures that read what a test prints."""
 
 NOTHING_STARTED = (
     "this test says that it starts processes (by an mp_* fixture or the mp marker), and none was started in it: "
@@ -91,9 +95,12 @@ def _mp_nursery(request: pytest.FixtureRequest, _mp_kind: str) -> Iterator[Nurse
     from ._children._nursery import Nursery
 
     timeout = mark_of(request.node).timeout or request.config.stash[SETTINGS].timeout
-    echo = request.config.getoption("capture") == "no"
     nursery = request.node.stash[NURSERY] = Nursery(
-        _mp_kind, timeout, _modules(request), echo=echo, assertions=assertions_of(request.node)
+        _mp_kind,
+        timeout,
+        _modules(request),
+        echo=lambda: _place_of_output(request),
+        assertions=assertions_of(request.node),
     )
     try:
         yield nursery
@@ -224,8 +231,17 @@ def show_output(item: pytest.Item, when: str) -> None:
     """
     nursery = item.stash.get(NURSERY, None)
     if nursery is not None:
+        nursery.echo.pump()
         for heading, text in nursery.sections():
             item.add_report_section(when, heading, text)
+
+
+def _place_of_output(request: pytest.FixtureRequest) -> Place:
+    """Choose where the output of children goes: where that of the test itself would be seen."""
+    if not _CAPTURES.isdisjoint(request.fixturenames):
+        return "fixture"
+    places: dict[str, Place] = {"no": "streams", "tee-sys": "terminal"}
+    return places.get(request.config.getoption("capture"), "nowhere")
 
 
 def _modules(request: pytest.FixtureRequest) -> list[str]:

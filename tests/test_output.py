@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import os
 import subprocess
 import sys
@@ -25,7 +27,62 @@ def test_output_is_the_childs(mp_process: ProcessFactory, capfd: pytest.CaptureF
     child.result()
     assert child.stdout == "by print\nby descriptor\nby a program\nwithout a line end"
     assert child.stderr == "to stderr\n"
-    assert capfd.readouterr() == ("", "")
+    assert capfd.readouterr() == (child.stdout, child.stderr)
+
+
+@pytest.mark.parametrize("name", ["capfd", "capsys", "capteesys", "capfdbinary", "capsysbinary"])
+def test_fixtures_that_capture_see_what_children_write(
+    mp_process: ProcessFactory, name: str, request: pytest.FixtureRequest
+) -> None:
+    capture = request.getfixturevalue(name)
+    print("before")
+    mp_process(write_everywhere).result()
+    print(" after")
+    out, err = capture.readouterr()
+    if name.endswith("binary"):
+        out, err = out.decode(), err.decode()
+    assert out == "before\nby print\nby descriptor\nby a program\nwithout a line end after\n"
+    assert err == "to stderr\n"
+
+
+def test_fixtures_that_capture_see_what_workers_write(
+    mp_pool: Any, mp_executor: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert mp_pool(1).map(say, ["to a pool"]) == [9]
+    assert capsys.readouterr() == ("to a pool\n", "")
+    assert mp_executor(1).submit(say, "to an executor").result() == 14
+    assert capsys.readouterr() == ("to an executor\n", "")
+
+
+def say(text: str) -> int:
+    print(text)
+    return len(text)
+
+
+def test_bytes_that_are_no_text_reach_who_reads_bytes(
+    mp_process: ProcessFactory, mp_context: Any, capfdbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    written, go_on = mp_context.Event(), mp_context.Event()
+
+    def target(written: Any, go_on: Any) -> None:
+        os.write(1, b"\xff\xc3")  # no text, and half an e with an accent
+        written.set()
+        go_on.wait()
+        os.write(1, b"\xa9")
+
+    child = mp_process(target, written, go_on)
+    written.wait()
+    child._echo.pump()
+    go_on.set()
+    child.result()
+    assert capfdbinary.readouterr() == (b"\xff\xc3\xa9", b"")
+
+
+@pytest.mark.usefixtures("capfd")
+def test_a_stream_without_bytes_gets_text(mp_process: ProcessFactory) -> None:
+    with contextlib.redirect_stdout(io.StringIO()) as stream:
+        mp_process(os.write, 1, b"\xff").result()
+    assert stream.getvalue() == "\N{REPLACEMENT CHARACTER}"
 
 
 def test_output_is_there_while_the_child_runs(mp_process: ProcessFactory, mp_context: Any) -> None:
@@ -118,7 +175,7 @@ def test_failing_test_shows_what_its_children_wrote(pytester: pytest.Pytester, c
             ]
         )
     text = result.stdout.str()
-    echoed = 3 if capture == "no" and workers == "0" else 0
+    echoed = 3 if capture in ("no", "tee-sys") and workers == "0" else 0
     assert text.count("child 'quiet'") == 0
     assert text.count("said by print") - echoed * 3 == 6
     assert text.count("squaring 3") - echoed == 3
@@ -163,3 +220,44 @@ def test_no_capture_passes_output_through_as_it_comes(pytester: pytest.Pytester)
     assert result.stdout.str().count("from fork\n") == 1
     assert result.stderr.str().count("to stderr fork\n") == 1
     assert result.stdout.str().count("from stuck\n") == 1
+
+
+@pytest.mark.parametrize("capture", ["fd", "sys", "no", "tee-sys"])
+def test_what_a_fixture_captures_is_told_once(pytester: pytest.Pytester, capture: str) -> None:
+    pytester.makepyfile(
+        """
+        import pytest
+
+        def talk(text):
+            print("said", text)
+
+        def test_earlier(mp_process):
+            mp_process(talk, "earlier").result()
+
+        @pytest.mark.parametrize("name", ["capfd", "capsys"])
+        def test_read(mp_process, name, request):
+            capture = request.getfixturevalue(name)
+            mp_process(talk, "to be read").result()
+            assert capture.readouterr() == ("said to be read\\n", "")
+
+        def test_left(mp_process, capfd):
+            mp_process(talk, "to be left").result()
+            assert False
+
+        def test_late(mp_process, capsys):
+            mp_process(talk, "late")
+            raise ValueError
+
+        def test_late_and_passed(mp_process, capsys):
+            mp_process(talk, "unheard")
+            mp_process(talk, "and last")
+        """
+    )
+    # a fork server that an earlier test has started
+    result = pytester.runpytest_subprocess(f"--capture={capture}", "--mp-start-methods=forkserver", "-p", "no:randomly")
+    result.assert_outcomes(passed=4, failed=2)
+    text = result.stdout.str()
+    assert text.count("said earlier") == (capture in ("no", "tee-sys"))
+    assert text.count("said to be left") == 1
+    assert text.count("said late") <= 1  # the child may have been ended before
+    assert "said to be read" not in text.replace('"said to be read', "")

@@ -155,7 +155,7 @@ def test_what_runs_in_a_child_does_not_import_pytest(mp_process: Any, mp_start_m
             from pytest_mpcheck._children._nursery import Nursery
             import sys, target
             if __name__ == "__main__":
-                nursery = Nursery(sys.argv[1], 30, [], echo=False)
+                nursery = Nursery(sys.argv[1], 30, [], echo=lambda: "nowhere")
                 print(nursery.start(target.loaded, (), None, None).result())
                 nursery.close()
             """,

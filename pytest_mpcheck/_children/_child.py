@@ -221,13 +221,12 @@ class Child:
         return self._report(self._worker.outcome())
 
     def _wait(self, deadline: Deadline) -> bool:
-        if not self._echo.wanted:
-            return self._worker.wait(deadline.remaining())
-        while not self._worker.wait(min(_ECHO_INTERVAL, deadline.remaining())):
-            self._echo.pump()
-            if deadline.passed():
-                return False
-        return True
+        if self._echo.wanted:
+            while not self._worker.wait(min(_ECHO_INTERVAL, deadline.remaining())) and not deadline.passed():
+                self._echo.pump()
+        ended = self._worker.wait(deadline.remaining())
+        self._echo.pump()
+        return ended
 
     def _error(self, report: ChildReport) -> BaseException | None:
         try:

@@ -90,6 +90,7 @@ class WatchedExecutor(ProcessPoolExecutor):
                 super().shutdown(wait=False, cancel_futures=cancel_futures)
         elif not self._closed_within(self.timeout, cancel_futures=cancel_futures):
             raise self.late()
+        self.listen()
 
     def settle(self) -> None:
         """Shut the executor down at the end of a test.
@@ -123,6 +124,10 @@ class WatchedExecutor(ProcessPoolExecutor):
         if self._trouble is None:
             self._give_up(self._stuck())
         return self._seen()
+
+    def listen(self) -> None:
+        """Pass on what the workers have written and told."""
+        self._roster.listen()
 
     def _stuck(self) -> MpcheckError:
         return self._roster.stuck(self, self.timeout)

@@ -23,6 +23,10 @@ class Watching(Protocol):
         """Do what can be done about a future that is past its deadline, and return the error to raise."""
         ...
 
+    def listen(self) -> None:
+        """Pass on what the workers have written and told."""
+        ...
+
 
 class WatchedFuture(Future[Any]):
     """A future of `concurrent.futures` that nobody waits for longer than the test may wait."""
@@ -57,6 +61,8 @@ class WatchedFuture(Future[Any]):
         except concurrent.futures.TimeoutError:
             if timeout is not None or self.done():  # the caller's own limit, or what the task itself raised
                 raise
+        finally:
+            self.executor.listen()
         raise self.executor.late()
 
 

@@ -19,6 +19,8 @@ from .. import _platforms
 from .._records import Outcome
 from ._attempt import attempt, without_payload
 from ._station import Station
+from ._surroundings import Surroundings
+from ._voice import find_voice
 
 __all__ = ["run", "settle_in"]
 
@@ -26,17 +28,18 @@ _kept: list[IO[bytes]] = []
 """Files that a signal handler writes to; to be open they must be referenced."""
 
 
-def run(station: Station, call: Callable[[], object]) -> None:
+def run(station: Station, call: Callable[[], object], surroundings: Surroundings) -> None:
     """Be a child: settle in, do what is asked, and leave the outcome.
 
     Args:
         station: Where to leave it.
         call: The target, with its arguments.
+        surroundings: What it takes over from the test.
 
     Raises:
         BaseException: What the target raised, once it is told; `multiprocessing` makes an exit code of it.
     """
-    settle_in(station)
+    settle_in(station, surroundings)
     this = os.getpid()
     outcome, error = attempt(call)
     if os.getpid() == this:  # else it is a copy of the child, forked by the target, and has come out of it too
@@ -57,9 +60,10 @@ def _leave(station: Station, outcome: Outcome) -> BaseException | None:
     return None
 
 
-def settle_in(station: Station) -> None:
-    """Make this process one whose output, stacks and end are in the hands of the test."""
+def settle_in(station: Station, surroundings: Surroundings) -> None:
+    """Make this process one whose output, warnings, logs, stacks and end are in the hands of the test."""
     _redirect(station)
+    find_voice(station, surroundings)
     _tell_crashes()
     if sys.platform != "win32" and _platforms.STACK_SIGNAL is not None:
         stacks = open(station.path("partial"), "wb", buffering=0)  # noqa: SIM115

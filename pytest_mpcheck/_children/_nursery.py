@@ -21,7 +21,7 @@ from .._records import ScriptRun
 from .._words import output_sections
 from ._asserts import Assertions, RewrittenCode
 from ._child import GRACE, Child, Worker
-from ._echo import Echo
+from ._echo import Echo, Place
 from ._executor import WatchedExecutor
 from ._interpreter import InterpreterWorker
 from ._modules import Modules
@@ -49,7 +49,7 @@ class Nursery:
         kind: A start method, ``thread`` or ``interpreter``.
         timeout: Deadline of every wait, in seconds.
         modules: Names of the modules that the test's own functions may stand in.
-        echo: Whether to pass the children's output on as it comes.
+        echo: Says where the children's output is passed on to, at each look.
         assertions: How pytest rewrites assertions; ``None`` when it does not.
     """
 
@@ -59,7 +59,7 @@ class Nursery:
         timeout: float,
         modules: Iterable[str],
         *,
-        echo: bool,
+        echo: Callable[[], Place],
         assertions: Assertions | None = None,
     ) -> None:
         self.kind = kind
@@ -198,13 +198,17 @@ class Nursery:
         for member in self.members:
             member.end()
         self.members.clear()
-        self.echo.pump()
-        if self._folder is not None:
-            shutil.rmtree(self._folder, ignore_errors=True)
-            self._folder = None
+        try:
+            self.echo.pump()
+        finally:
+            if self._folder is not None:
+                shutil.rmtree(self._folder, ignore_errors=True)
+                self._folder = None
 
     def sections(self) -> Iterator[tuple[str, str]]:
-        """Yield a heading and a text for everything that the workers have written."""
+        """Yield a heading and a text for what the workers have written and the test itself does not read."""
+        if self.echo.is_the_tests:
+            return
         for member in self.members:
             if isinstance(member, Child):
                 yield from output_sections(member.sections())

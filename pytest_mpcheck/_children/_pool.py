@@ -61,7 +61,28 @@ class WatchedPool(Pool):
         ):  # the pool would divide by the number of workers that are there: none, while one is replaced
             iterable = list(iterable)
             chunksize = -(-len(iterable) // (self._processes * 4))  # type: ignore[attr-defined]
-        return super()._map_async(func, iterable, mapper, chunksize, *callbacks, **more)  # type: ignore[misc]
+        return self._heard(super()._map_async(func, iterable, mapper, chunksize, *callbacks, **more))  # type: ignore[misc]
+
+    def apply_async(self, *args: Any, **kwargs: Any) -> Any:
+        return self._heard(super().apply_async(*args, **kwargs))
+
+    def join(self) -> None:
+        super().join()
+        self._roster.listen()
+
+    def _heard(self, result: Any) -> Any:
+        """Let whoever gets a result hear what the workers told meanwhile."""
+        get = result.get
+
+        def get_and_listen(timeout: float | None = None) -> Any:
+            __tracebackhide__ = True
+            try:
+                return get(timeout)
+            finally:
+                self._roster.listen()
+
+        result.get = get_and_listen
+        return result
 
     def settle(self) -> None:
         """Close the pool and join it at the end of a test.

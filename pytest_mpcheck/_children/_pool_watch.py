@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import threading
 from collections.abc import Callable, Collection, Hashable
 from multiprocessing.pool import TERMINATE, IMapIterator, MapResult, Pool
@@ -75,7 +76,6 @@ class PoolWatch:
 
 class _Endable(Protocol):
     def close(self) -> None: ...
-    def join(self) -> None: ...
     def end(self) -> None: ...
 
 
@@ -91,7 +91,7 @@ def close_and_join(pool: _Endable, timeout: float, stuck: Callable[[], MpcheckEr
         That error, or ``None``.
     """
     pool.close()
-    joining = in_background(pool.join)
+    joining = in_background(functools.partial(Pool.join, pool))  # type: ignore[arg-type]  # its own would listen there
     joining.join(timeout)
     error = stuck() if joining.is_alive() else None
     pool.end()

@@ -19,6 +19,7 @@ from ._inside import run
 from ._modules import Modules
 from ._result import result_of
 from ._station import Station
+from ._surroundings import look_around
 
 __all__ = ["ProcessWorker", "ask_for_stacks"]
 
@@ -53,7 +54,8 @@ class ProcessWorker:
         self.kind = context.get_start_method()
         self.station = station
         make: Callable[..., BaseProcess] = context.Process  # type: ignore[attr-defined]
-        self.process = make(target=run, args=(station, Call(target, args, modules)), name=name, daemon=daemon)
+        call = Call(target, args, modules)
+        self.process = make(target=run, args=(station, call, look_around(self.kind)), name=name, daemon=daemon)
         self._exit_handle: int | None = None
 
     def start(self) -> None:

@@ -27,6 +27,7 @@ from ._modules import Modules
 from ._pickling import culprit
 from ._process import ask_for_stacks
 from ._station import EVIDENCE_LIMIT, Station
+from ._surroundings import look_around
 from ._worker import run_worker, serve
 
 __all__ = ["Member", "Roster"]
@@ -185,6 +186,10 @@ class Roster:
         what = f"{ending(report.outcome)} with the task {running[0].task or '(none)'}; all workers have been ended"
         return ChildStuck(message(what, report, remedy), report)
 
+    def listen(self) -> None:
+        """Pass on what the workers have written and told."""
+        self._echo.pump()
+
     def kill(self) -> None:
         """Kill every worker; whoever collects their exit statuses goes on doing so."""
         for member in list(self.running()):
@@ -202,7 +207,7 @@ class Roster:
         station = self._new_station()
         tasks, *rest = args
         call = Call(serve, (station, target, tasks, *rest), self._modules)
-        process = make(target=run_worker, args=(station, call), **kwargs)
+        process = make(target=run_worker, args=(station, call, look_around(self.start_method)), **kwargs)
         if self.start_method == "fork":
             process.start = functools.partial(_start_quietly, process.start)  # type: ignore[method-assign]
         self._echo.add(station)

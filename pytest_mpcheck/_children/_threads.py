@@ -105,6 +105,9 @@ class WatchedThreads(ThreadPoolExecutor):
     def late(self) -> ChildStuck:
         return _stuck_among(self._threads, self.kind, self.timeout)
 
+    def listen(self) -> None:
+        """Nothing is told: what comes up in a thread comes up in the process of the test."""
+
 
 def thread_executor(
     kind: str,

@@ -20,13 +20,14 @@ from ._call import Call, PackedCall
 from ._inside import settle_in
 from ._outcomes import Carrying
 from ._station import Station
+from ._surroundings import Surroundings
 
 __all__ = ["run_worker", "serve"]
 
 
-def run_worker(station: Station, call: Call | PackedCall) -> None:
+def run_worker(station: Station, call: Call | PackedCall, surroundings: Surroundings) -> None:
     """Be a worker: settle in, then run the loop that `call` holds."""
-    settle_in(station)
+    settle_in(station, surroundings)
     call()
 
 

@@ -1,0 +1,65 @@
+"""The parent's end of what children tell besides their output: warnings and log records.
+
+Guarantees: each is heard once, in the thread that asks, as if it had come up here: warnings by
+`warnings.showwarning`, records by their loggers. It was the child's task to filter them; nothing here makes an error of
+a warning that was none there. Records of several children come in the order of their time.
+"""
+
+from __future__ import annotations
+
+import linecache
+import marshal
+import pickle
+import threading
+import warnings
+from collections.abc import Iterator
+from typing import Any
+
+from ._station import Station
+
+__all__ = ["Hearing"]
+
+
+class Hearing:
+    """What children have told, and how much of it has been heard."""
+
+    def __init__(self) -> None:
+        self._heard: dict[Station, int] = {}
+        self._lock = threading.RLock()  # a signal's handler may look too
+
+    def add(self, station: Station) -> None:
+        """Listen to one more child from now on."""
+        self._heard[station] = 0
+
+    def listen(self) -> None:
+        """Pass on what was told since the last time."""
+        with self._lock:
+            told = [entry for station in list(self._heard) for entry in self._news(station)]
+        for kind, facts in told:
+            if kind == "warning":
+                _show_warning(facts)
+        records = [facts for kind, facts in told if kind == "log"]
+        if records:
+            from ._log_records import handle_record
+
+            for facts in sorted(records, key=lambda facts: facts["created"]):
+                handle_record(facts)
+
+    def _news(self, station: Station) -> Iterator[tuple[str, dict[str, Any]]]:
+        data = station.read_bytes("told", self._heard[station])
+        lines = data[: data.rfind(b"\n") + 1]  # half a line is of a child that is writing, or was killed in it
+        self._heard[station] += len(lines)
+        for line in lines.splitlines():
+            yield marshal.loads(bytes.fromhex(line.decode()))
+
+
+def _show_warning(facts: dict[str, Any]) -> None:
+    filename, lineno = facts["filename"], facts["lineno"]
+    try:
+        message: Warning = pickle.loads(facts["message"])
+    except Exception:  # its class is not to be found here, or cannot be made again
+        category = getattr(__import__("builtins"), facts["category"])
+        message = category(f"{facts['name']}: {facts['text']}")
+    line = linecache.getline(filename, lineno).strip()
+    where = f"# in child {facts['process']!r}"
+    warnings.showwarning(message, type(message), filename, lineno, None, f"{line}  {where}" if line else where)

@@ -1,0 +1,85 @@
+"""What a child takes over from the test's process besides its arguments: filters of warnings, levels of logs.
+
+Guarantees: a child that is handed this treats a warning and a log record as the test would have treated it at the
+moment when the child was started. No class of a warning is imported for it: one that the child has not imported stands
+under its name, and matches whatever comes to bear that name.
+"""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from functools import reduce
+from typing import Any, NamedTuple
+
+__all__ = ["Surroundings", "apply_filters", "look_around"]
+
+
+class Surroundings(NamedTuple):
+    """What a child takes over at its start.
+
+    Attributes:
+        filters: The filters of warnings, a category as the names of its module and itself; ``None`` for a forked child,
+            which has them.
+        levels: Each logger that has a level of its own (``""`` is the root), or ``None`` when nobody here listens to
+            logs.
+        disabled: The level up to which logging is switched off.
+    """
+
+    filters: tuple[tuple[Any, ...], ...] | None
+    levels: tuple[tuple[str, int], ...] | None
+    disabled: int
+
+
+def look_around(start_method: str) -> Surroundings:
+    """Return what a child would take over that starts now.
+
+    Args:
+        start_method: How it starts.
+    """
+    # a free-threaded Python keeps them in a context
+    current: Any = getattr(warnings, "_get_filters", lambda: warnings.filters)()
+    filters = tuple(
+        (action, text, (category.__module__, category.__qualname__), module, line)
+        for action, text, category, module, line in current
+    )
+    return Surroundings(None if start_method == "fork" else filters, *_levels())
+
+
+def _levels() -> tuple[tuple[tuple[str, int], ...] | None, int]:
+    logging: Any = sys.modules.get("logging")
+    if logging is None or not logging.root.handlers:
+        return None, 0
+    loggers = list(logging.root.manager.loggerDict.items())
+    levels = [(name, logger.level) for name, logger in loggers if getattr(logger, "level", 0)]
+    return (("", logging.root.level), *levels), logging.root.manager.disable
+
+
+def apply_filters(surroundings: Surroundings) -> None:
+    """Let the filters of warnings hold in this process."""
+    if surroundings.filters is not None:
+        filters: Any = [
+            (action, text, _category(*category), module, line)
+            for action, text, category, module, line in surroundings.filters
+        ]
+        warnings.resetwarnings()  # so that the registries notice the change
+        warnings.filters.extend(filters)  # type: ignore[attr-defined]
+
+
+def _category(module: str, name: str) -> type[Warning]:
+    """Return a class of warnings if its module is imported, else one that matches what has its name."""
+    category: Any
+    try:
+        category = reduce(getattr, name.split("."), sys.modules[module])
+    except (KeyError, AttributeError):
+        category = _ByName(name, (Warning,), {"stands_for": (module, name)})
+    return category  # type: ignore[no-any-return]
+
+
+class _ByName(type):
+    """The type of classes that stand for another one, which may never be imported here; PyPy does not ask it."""
+
+    stands_for: tuple[str, str]
+
+    def __subclasscheck__(cls, subclass: type) -> bool:
+        return any((base.__module__, base.__qualname__) == cls.stands_for for base in subclass.__mro__)

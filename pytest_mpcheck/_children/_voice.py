@@ -1,0 +1,115 @@
+"""The child's end of what it has to tell besides its output: warnings and log records.
+
+Guarantees: each is one line in the child's station, written at once, so that it outlives the child's death. A file is
+opened for each line, so whatever the child does to its descriptors does no harm, and a child of the child tells its own
+in the same place. Who never logs does not pay for `logging`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import marshal
+import multiprocessing
+import pickle
+import sys
+import warnings
+from collections.abc import Callable, Mapping
+from importlib.machinery import ModuleSpec, PathFinder
+from typing import Any
+
+from ._station import Station
+from ._surroundings import Surroundings, apply_filters
+
+__all__ = ["find_voice"]
+
+
+def find_voice(station: Station, surroundings: Surroundings) -> None:
+    """Let this process tell its warnings and log records.
+
+    Args:
+        station: Where to leave them.
+        surroundings: What decides which ones.
+    """
+    path = station.path("told")
+
+    def tell(kind: str, facts: Mapping[str, object]) -> None:
+        line = marshal.dumps((kind, {key: _plain(value) for key, value in facts.items()})).hex() + "\n"
+        # the test may have ended, and its folder be gone
+        with contextlib.suppress(OSError), open(path, "ab", buffering=0) as file:
+            file.write(line.encode())
+
+    apply_filters(surroundings)
+    # a forked child has the recorder of pytest in its place; that belongs to the parent
+    warnings.showwarning = _teller_of_warnings(tell)
+    if surroundings.levels is not None:
+        _when_logging_is_imported(lambda: _tell_logs(tell, surroundings))
+
+
+def _teller_of_warnings(tell: Callable[[str, Mapping[str, object]], None]) -> Any:
+    def show(message: Warning | str, category: type[Warning], filename: str, lineno: int, *_: object) -> None:
+        try:
+            pickled = pickle.dumps(message)
+        except Exception:  # it holds whatever its maker put into it
+            pickled = b""
+        builtin = next(base.__name__ for base in category.__mro__ if base.__module__ == "builtins")
+        facts = {
+            "message": pickled,
+            "text": str(message),
+            "category": builtin,
+            "name": category.__qualname__,
+            "filename": filename,
+            "lineno": lineno,
+            "process": multiprocessing.current_process().name,
+        }
+        tell("warning", facts)
+
+    return show
+
+
+def _tell_logs(tell: Callable[[str, Mapping[str, object]], None], surroundings: Surroundings) -> None:
+    from ._log_records import listen_to_loggers
+
+    assert surroundings.levels is not None
+    listen_to_loggers(lambda facts: tell("log", facts), surroundings.levels, surroundings.disabled)
+
+
+def _when_logging_is_imported(action: Callable[[], None]) -> None:
+    if "logging" in sys.modules:
+        action()
+    else:
+        sys.meta_path.insert(0, _LoggingFinder(action))
+
+
+class _LoggingFinder:
+    """A meta path finder that does something once `logging` has been imported."""
+
+    def __init__(self, action: Callable[[], None]) -> None:
+        self._action = action
+
+    def find_spec(self, name: str, path: object = None, target: object = None) -> ModuleSpec | None:
+        if name != "logging":
+            return None
+        spec = PathFinder.find_spec(name)
+        loader: Any = spec.loader if spec else None
+        if loader is not None:
+            load = loader.exec_module
+
+            def exec_module(module: object) -> None:
+                load(module)
+                sys.meta_path.remove(self)
+                self._action()
+
+            loader.exec_module = exec_module
+        return spec
+
+
+def _plain(value: Any) -> object:
+    """Return a value, or a text about it when it is not made of the built-in types alone."""
+    try:
+        marshal.dumps(value)
+    except ValueError:
+        try:
+            return str(value) if isinstance(value, str) else repr(value)
+        except Exception as error:  # repr runs code of any class
+            return f"<repr() of it raised {type(error).__name__}>"
+    return value
