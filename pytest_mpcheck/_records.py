@@ -13,6 +13,7 @@ __all__ = [
     "ChildReport",
     "Exited",
     "Outcome",
+    "ProcessFacts",
     "ProcessId",
     "Raised",
     "Returned",
@@ -102,6 +103,45 @@ Outcome: TypeAlias = Returned | Raised | Exited | Signalled | Stuck
 
 
 @dataclass(frozen=True, slots=True)
+class ProcessFacts:
+    """What was to be seen of a living process from outside, and the stacks that it gave.
+
+    Attributes:
+        process: Which process.
+        parent: The pid of the process that it is a child of.
+        command: Its command line.
+        state: ``running``, ``sleeping``, ``stopped``, ``zombie`` ..., as the platform has it.
+        age: For how long it has lived, in seconds.
+        cpu: How much processor time it has used, in seconds.
+        start_method: A start method where `multiprocessing` has started it; ``fork server`` and ``resource tracker``
+            for its helpers; empty for a program.
+        name: Its name, where it is a worker that a fixture has started.
+        origin: Where the test started it, likewise.
+        stacks: The stack of each of its threads as text; empty when none could be had.
+        source: How the stacks were had, or why they could not be.
+        waits: What its threads wait for, a line each, as far as that is known.
+    """
+
+    process: ProcessId
+    parent: int
+    command: str
+    state: str
+    age: float
+    cpu: float
+    start_method: str = ""
+    name: str = ""
+    origin: str = ""
+    stacks: str = ""
+    source: str = ""
+    waits: tuple[str, ...] = ()
+
+    @property
+    def is_helper(self) -> bool:
+        """Whether `multiprocessing` has started it for its own purposes."""
+        return self.start_method in ("fork server", "resource tracker")
+
+
+@dataclass(frozen=True, slots=True)
 class ChildReport:
     """Everything that is known of a child at one moment.
 
@@ -114,6 +154,9 @@ class ChildReport:
         stdout: What it wrote to descriptor 1 so far.
         stderr: What it wrote to descriptor 2 so far.
         stacks: The stack of every thread of a living child as text; empty when none was asked for or could be had.
+        processes: The living child and all that descends from it, for a pool or executor all its workers; empty when
+            nobody asked, or it is no process.
+        facts: What else is known of its end, a sentence each: that memory ran out.
     """
 
     process: ProcessId
@@ -124,6 +167,8 @@ class ChildReport:
     stdout: str
     stderr: str
     stacks: str = ""
+    processes: tuple[ProcessFacts, ...] = ()
+    facts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,9 +10,10 @@ from __future__ import annotations
 import contextlib
 from typing import Any, Protocol
 
+from .._autopsy._examination import stacks_words
 from .._clock import Deadline
 from .._errors import ChildDied, ChildStuck, MpcheckError, UnseenFailure
-from .._records import ChildReport, Outcome, ProcessId, Stuck
+from .._records import ChildReport, Outcome, ProcessFacts, ProcessId, Stuck
 from .._words import RAISE_THE_LIMIT, ending, message
 from ._echo import Echo
 from ._result import exception_of
@@ -47,6 +48,8 @@ class Worker(Protocol):
     def outcome(self) -> Outcome: ...
     def take(self, report: ChildReport) -> object: ...
     def stacks(self) -> str: ...
+    def examine(self) -> tuple[ProcessFacts, ...]: ...
+    def facts(self) -> tuple[str, ...]: ...
     def terminate(self) -> None: ...
     def kill(self) -> None: ...
     def suspend(self) -> None: ...
@@ -123,7 +126,7 @@ class Child:
         __tracebackhide__ = True
         deadline = Deadline(self._timeout if timeout is None else timeout)
         if not self._wait(deadline):
-            report = self._report(Stuck(deadline.seconds), stacks=self._worker.stacks())
+            report = self._report(Stuck(deadline.seconds), examine=True)
             self.end()
             self._seen = True
             left = "and is left behind: nothing can end a thread" if self._worker.is_alive() else "and has been ended"
@@ -152,11 +155,11 @@ class Child:
         return self._worker.take(self._report(self._worker.outcome()))
 
     def report(self) -> ChildReport:
-        """Return all that is known of the child now; the stacks of its threads while it runs."""
+        """Return all that is known of the child now; while it runs, what it and its descendants are doing."""
         outcome = self._worker.outcome()
         alive = isinstance(outcome, Stuck)
         self._seen = self._seen or not alive
-        return self._report(outcome, stacks=self._worker.stacks() if alive else "")
+        return self._report(outcome, examine=alive)
 
     def terminate(self) -> None:
         """Ask the child to end (SIGTERM). However it ends then, it has not failed."""
@@ -234,7 +237,9 @@ class Child:
         station = self._worker.station
         return "" if station is None else station.read(stream)
 
-    def _report(self, outcome: Outcome, stacks: str = "") -> ChildReport:
+    def _report(self, outcome: Outcome, *, examine: bool = False) -> ChildReport:
+        processes = self._worker.examine() if examine else ()
+        stacks = stacks_words(processes) if processes else self._worker.stacks() if examine else ""
         return ChildReport(
             process=self._worker.identity,
             name=self.name,
@@ -244,4 +249,6 @@ class Child:
             stdout=self.stdout,
             stderr=self.stderr,
             stacks=stacks,
+            processes=processes,
+            facts=self._worker.facts(),
         )

@@ -12,16 +12,13 @@ import multiprocessing
 import os
 import sys
 from collections.abc import Callable
-from typing import IO
 
 from .. import _platforms
+from .._autopsy._arming import arm
 from ._attempt import attempt
 from ._station import Station
 
 __all__ = ["run", "settle_in"]
-
-_kept: list[IO[bytes]] = []
-"""Files that a signal handler writes to; to be open they must be referenced."""
 
 
 def run(station: Station, call: Callable[[], object]) -> None:
@@ -45,11 +42,7 @@ def settle_in(station: Station) -> None:
     """Make this process one whose output, stacks and end are in the hands of the test."""
     _redirect(station)
     _tell_crashes()
-    if sys.platform != "win32" and _platforms.STACK_SIGNAL is not None:
-        stacks = open(station.path("partial"), "wb", buffering=0)  # noqa: SIM115
-        _kept.append(stacks)
-        faulthandler.register(_platforms.STACK_SIGNAL, file=stacks, all_threads=True)
-        os.rename(stacks.name, station.path("stacks"))  # who sees the file may send the signal
+    arm(station.path("partial"), station.path("stacks"))  # who sees the second file may send the signal
     parent = multiprocessing.parent_process()
     assert parent is not None
     _platforms.follow_parent(parent.sentinel)

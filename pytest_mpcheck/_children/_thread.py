@@ -9,7 +9,7 @@ from collections.abc import Callable
 from multiprocessing.dummy import DummyProcess
 
 from .._errors import MpcheckError
-from .._records import ChildReport, Outcome, ProcessId, Raised, Returned, Stuck
+from .._records import ChildReport, Outcome, ProcessFacts, ProcessId, Raised, Returned, Stuck
 from ._station import Station
 
 __all__ = ["ThreadWorker"]
@@ -83,6 +83,14 @@ class ThreadWorker:
         """Return the stack of the thread."""
         frame = sys._current_frames().get(self.process.ident or 0)
         return "".join(traceback.format_stack(frame)) if frame else "(none: the thread has just ended)"
+
+    def examine(self) -> tuple[ProcessFacts, ...]:
+        """Return nothing: a thread is no process, and shares all that could be seen with the test."""
+        return ()
+
+    def facts(self) -> tuple[str, ...]:
+        """Return nothing: a thread ends by returning or raising."""
+        return ()
 
     def terminate(self) -> None:
         """Refuse: nothing can end a thread from outside."""

@@ -10,8 +10,19 @@ from pathlib import Path
 from typing import Any
 
 from ._posix import end_group, group_members
+from ._procfs import memory_kills, stacks_file, tree_of
 
-__all__ = ["STACK_SIGNAL", "end_group", "exit_handle", "follow_parent", "group_members", "start_token"]
+__all__ = [
+    "STACK_SIGNAL",
+    "end_group",
+    "exit_handle",
+    "follow_parent",
+    "group_members",
+    "memory_kills",
+    "stacks_file",
+    "start_token",
+    "tree_of",
+]
 
 _signals: Any = signal
 
