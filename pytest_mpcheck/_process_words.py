@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 
 from ._records import ProcessFacts
 
-__all__ = ["process_line", "process_lines"]
+__all__ = ["process_line", "process_lines", "time_limit_words"]
 
 MOST_GROUPS = 8
 """How many processes, or groups of processes that are alike, are told in full."""
@@ -57,7 +57,8 @@ def process_lines(processes: Sequence[ProcessFacts]) -> Iterator[str]:
     """
     groups: dict[object, list[ProcessFacts]] = {}
     for facts in processes:
-        groups.setdefault(_likeness(facts), []).append(facts)
+        if facts.start_method != "resource tracker":  # nobody waits for it
+            groups.setdefault(_likeness(facts), []).append(facts)
     told = sorted(groups.values(), key=lambda group: not group[0].stacks)[:MOST_GROUPS]
     for group in groups.values():
         if group not in told:
@@ -73,6 +74,16 @@ def process_lines(processes: Sequence[ProcessFacts]) -> Iterator[str]:
     if left:
         pids = ", ".join(str(facts.process.pid) for facts in left)
         yield f"... and {len(left)} more processes: pids {pids}"
+
+
+def time_limit_words(processes: Sequence[ProcessFacts]) -> str:
+    """Tell what the processes of a test were doing when the test was out of time; nothing when there are none."""
+    if not processes:
+        return ""
+    count = sum(not facts.is_helper for facts in processes)
+    head = f"alive below the process of the test when its time was up ({count}):"
+    remedy = "what to do: see what they wait for; let them end in time, or raise the limit of pytest-timeout"
+    return "\n".join([head, *(f"    {line}" for line in process_lines(processes)), remedy])
 
 
 def _likeness(facts: ProcessFacts) -> object:

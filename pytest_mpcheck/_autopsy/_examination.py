@@ -7,6 +7,7 @@ the one that it was forked from.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import NamedTuple
@@ -16,7 +17,7 @@ from .._clock import Deadline
 from .._records import ProcessFacts
 from . import _stacks
 
-__all__ = ["Known", "examine", "examine_all", "stacks_words"]
+__all__ = ["Known", "examine", "examine_descendants", "stacks_words"]
 
 MOST = 32
 """Of how many processes of a tree the stacks are taken."""
@@ -44,29 +45,40 @@ class Known(NamedTuple):
     stacks_path: str | None
 
 
-def examine(pid: int, known: Known) -> tuple[ProcessFacts, ...]:
-    """Examine one process that we have started, and all that descends from it.
+def examine(pid: int, known: Mapping[int, Known]) -> tuple[ProcessFacts, ...]:
+    """Examine one process and all that descends from it.
 
     Args:
         pid: The process.
-        known: What is known of it.
+        known: What is known of it and of others, by pid.
 
     Returns:
         The facts of each living process, that one first; nothing once it is gone.
     """
-    return examine_all(_platforms.tree_of(pid), {pid: known})
+    return _examine(_platforms.tree_of(pid), known)
 
 
-def examine_all(processes: Iterable[ProcessFacts], known: Mapping[int, Known]) -> tuple[ProcessFacts, ...]:
-    """Take the stacks of processes.
+def examine_descendants(known: Mapping[int, Known]) -> tuple[ProcessFacts, ...]:
+    """Examine all that descends from this process.
 
     Args:
-        processes: The processes, as `tree_of` has found them.
         known: What is known of some of them, by pid.
 
     Returns:
-        The same processes with all that could be learned.
+        The facts of each living process; nothing when there are none but helpers of `multiprocessing`.
     """
+    descendants = _platforms.tree_of(os.getpid())[1:]
+    return () if all(facts.is_helper for facts in descendants) else _examine(descendants, known)
+
+
+def stacks_words(processes: tuple[ProcessFacts, ...]) -> str:
+    """Return the stacks of the first process, or in parentheses why there are none."""
+    if not processes:
+        return "(none: the process has just ended)"
+    return processes[0].stacks or f"(none: {processes[0].source})"
+
+
+def _examine(processes: Iterable[ProcessFacts], known: Mapping[int, Known]) -> tuple[ProcessFacts, ...]:
     deadline = Deadline(PATIENCE)
     found: list[ProcessFacts] = []
     for facts in processes:
@@ -86,13 +98,6 @@ def examine_all(processes: Iterable[ProcessFacts], known: Mapping[int, Known]) -
             named = replace(named, stacks=stacks)
         found.append(replace(named, source=source))
     return tuple(found)
-
-
-def stacks_words(processes: tuple[ProcessFacts, ...]) -> str:
-    """Return the stacks of the first process, or in parentheses why there are none."""
-    if not processes:
-        return "(none: the process has just ended)"
-    return processes[0].stacks or f"(none: {processes[0].source})"
 
 
 def _stacks_of(facts: ProcessFacts, path: str | None) -> tuple[str, str]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 from typing import Any, Protocol
 
-from .._autopsy._examination import stacks_words
+from .._autopsy._examination import Known, stacks_words
 from .._clock import Deadline
 from .._errors import ChildDied, ChildStuck, MpcheckError, UnseenFailure
 from .._records import ChildReport, Outcome, ProcessFacts, ProcessId, Stuck
@@ -48,6 +48,7 @@ class Worker(Protocol):
     def outcome(self) -> Outcome: ...
     def take(self, report: ChildReport) -> object: ...
     def stacks(self) -> str: ...
+    def known(self) -> dict[int, Known]: ...
     def examine(self) -> tuple[ProcessFacts, ...]: ...
     def facts(self) -> tuple[str, ...]: ...
     def terminate(self) -> None: ...
@@ -223,6 +224,10 @@ class Child:
     def sections(self) -> ChildReport:
         """Return what a failing test shows of the child; nobody has looked by that."""
         return self._report(self._worker.outcome())
+
+    def known(self) -> dict[int, Known]:
+        """Return, by pid, what is known of the child without looking at it."""
+        return self._worker.known()
 
     def _wait(self, deadline: Deadline) -> bool:
         if not self._echo.wanted:

@@ -102,9 +102,10 @@ class ProcessWorker:
         __tracebackhide__ = True
         return result_of(report)
 
-    def known(self) -> Known:
+    def known(self) -> dict[int, Known]:
         """Return what nobody can see from outside the process."""
-        return Known(self.process.name, self.kind, self._origin, self.station.path("stacks"))
+        path = self.station.path("stacks")
+        return {self.identity.pid: Known(self.process.name, self.kind, self._origin, path)}
 
     def examine(self) -> tuple[ProcessFacts, ...]:
         """Return what the process, if it lives, and its descendants are doing, with their stacks."""

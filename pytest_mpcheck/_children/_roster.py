@@ -95,10 +95,11 @@ class Member:
             facts=self._memory.facts(self.exitcode),
         )
 
-    def known(self) -> Known:
+    def known(self) -> dict[int, Known]:
         """Return what nobody can see from outside the process."""
         task = f", with the task {self.task}" if self.task else ""
-        return Known(self.process.name, self._start_method, self._origin + task, self.station.path("stacks"))
+        path = self.station.path("stacks")
+        return {self.process.pid or 0: Known(self.process.name, self._start_method, self._origin + task, path)}
 
     @property
     def _start_method(self) -> str:

@@ -100,7 +100,7 @@ def _survivors(group: int) -> tuple[str, ...]:
 
 
 def _stuck(identity: ProcessId, script: str, start_method: str, station: Station, timeout: float) -> ChildStuck:
-    processes = examine(identity.pid, Known(script, "script", origin(), station.path("stacks")))
+    processes = examine(identity.pid, {identity.pid: Known(script, start_method, origin(), station.path("stacks"))})
     report = ChildReport(
         process=identity,
         name=script,
