@@ -34,7 +34,7 @@ def looking_first(examine: Callable[[], str], tell: Callable[[str], None]) -> It
     yield
     set_now: Any = _handler()
     if set_now is not handler and callable(set_now):
-        signal.signal(signal.SIGALRM, _noting(set_now, examine))
+        signal.signal(vars(signal)["SIGALRM"], _noting(set_now, examine))
     for thread in threading.enumerate():
         if isinstance(thread, threading.Timer) and thread not in threads:
             thread.function = _telling(thread.function, examine, tell)

@@ -14,7 +14,7 @@ import sys
 from collections.abc import Callable
 
 from .. import _platforms
-from .._autopsy._arming import arm
+from ._arming import arm
 from ._attempt import attempt
 from ._station import Station
 

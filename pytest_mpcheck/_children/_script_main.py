@@ -24,7 +24,7 @@ def main() -> None:
     start_method, lifeline, station, script, *args = sys.argv[1:]
     sys.path[0] = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
     from pytest_mpcheck import _platforms
-    from pytest_mpcheck._autopsy._arming import arm
+    from pytest_mpcheck._children._arming import arm
 
     arm(f"{station}partial", f"{station}stacks")
     if lifeline != "-1":  # pragma: always on Linux
