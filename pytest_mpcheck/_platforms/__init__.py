@@ -8,6 +8,7 @@
 `group_members(pid)`   the living processes of the group that ``pid`` leads, as command lines
 `end_group(pid)`       end every process of that group
 `start_token(pid)`     when a process started, as text that compares
+`waits_of(pid)`        what each thread of a process waits for; nothing where that is not known
 `STACK_SIGNAL`         the signal that asks a child for its stacks, ``None`` where no signal can
 =====================  =================================================================================
 
@@ -21,11 +22,11 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 
 if sys.platform == "win32":  # pragma: needs windows
-    from ._windows import STACK_SIGNAL, end_group, exit_handle, follow_parent, group_members, start_token
+    from ._windows import STACK_SIGNAL, end_group, exit_handle, follow_parent, group_members, start_token, waits_of
 elif sys.platform == "darwin":  # pragma: needs macos
-    from ._macos import STACK_SIGNAL, end_group, exit_handle, follow_parent, group_members, start_token
+    from ._macos import STACK_SIGNAL, end_group, exit_handle, follow_parent, group_members, start_token, waits_of
 else:
-    from ._linux import STACK_SIGNAL, end_group, exit_handle, follow_parent, group_members, start_token
+    from ._linux import STACK_SIGNAL, end_group, exit_handle, follow_parent, group_members, start_token, waits_of
 
 __all__ = [
     "CURRENT",
@@ -38,6 +39,7 @@ __all__ = [
     "follow_parent",
     "group_members",
     "start_token",
+    "waits_of",
 ]
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-__all__ = ["start_token"]
+from .._records import ThreadWait
+
+__all__ = ["start_token", "waits_of"]
 
 
 def start_token(pid: int) -> str:
@@ -13,3 +15,8 @@ def start_token(pid: int) -> str:
         return repr(psutil.Process(pid).create_time())
     except psutil.Error:
         return ""
+
+
+def waits_of(pid: int) -> tuple[ThreadWait, ...]:
+    """Return nothing: what a thread waits for is not known."""
+    return ()

@@ -9,9 +9,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from .._records import ThreadWait
 from ._posix import end_group, group_members
 
-__all__ = ["STACK_SIGNAL", "end_group", "exit_handle", "follow_parent", "group_members", "start_token"]
+__all__ = ["STACK_SIGNAL", "end_group", "exit_handle", "follow_parent", "group_members", "start_token", "waits_of"]
 
 _signals: Any = signal
 
@@ -58,3 +59,10 @@ def start_token(pid: int) -> str:
     except OSError:
         return ""
     return fields[fields.rindex(b")") :].split()[20].decode()
+
+
+def waits_of(pid: int) -> tuple[ThreadWait, ...]:
+    """Return what each living thread of a process waits for; nothing for a process that may not be looked at."""
+    from . import _proc  # children load this module, and have no use for that one
+
+    return _proc.waits_of(pid)
