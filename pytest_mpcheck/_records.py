@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 __all__ = [
+    "Awaited",
     "ChildReport",
     "Exited",
     "Outcome",
@@ -20,6 +21,7 @@ __all__ = [
     "ScriptRun",
     "Signalled",
     "Stuck",
+    "ThreadWait",
 ]
 
 
@@ -192,3 +194,37 @@ class ScriptRun:
     stdout: str
     stderr: str
     survivors: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Awaited:
+    """Something that a thread waits for, and that some process has to give.
+
+    Attributes:
+        kind: ``pipe``, ``socket``, ``process``, ``lock`` (of its own process) or ``shared lock`` (of several).
+        key: Which one: the pipe's or socket's number, the process id (-1 for any child), the lock's memory.
+        verb: For a pipe, which end the thread holds: ``read`` or ``write``; else empty.
+    """
+
+    kind: str
+    key: str
+    verb: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ThreadWait:
+    """What a thread was doing when it was looked at.
+
+    Attributes:
+        thread: Its native thread id.
+        what: In words, such as ``waits to read from pipe 4711``.
+        timed: Whether it goes on by itself after a time.
+        awaited: What could wake it; empty when it does not wait, or when that is not known in full.
+        switches: How often it had left a processor; a thread that has slept ever since has the same number.
+    """
+
+    thread: int
+    what: str
+    timed: bool
+    awaited: tuple[Awaited, ...] = ()
+    switches: int = 0

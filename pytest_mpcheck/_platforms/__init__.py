@@ -13,6 +13,7 @@
                        ``None`` where that is not known, or the signal would do something else
 `start_token(pid)`     when a process started, as text that compares
 `tree_of(pid)`         a process and all that descends from it, as `ProcessFacts` without stacks
+`waits_of(pid)`        what each thread of a process waits for; nothing where that is not known
 `STACK_SIGNAL`         the signal that asks a child for its stacks, ``None`` where no signal can
 =====================  =================================================================================
 
@@ -36,6 +37,7 @@ if sys.platform == "win32":  # pragma: needs windows
         stacks_file,
         start_token,
         tree_of,
+        waits_of,
     )
 elif sys.platform == "darwin":  # pragma: needs macos
     from ._macos import (
@@ -48,6 +50,7 @@ elif sys.platform == "darwin":  # pragma: needs macos
         stacks_file,
         start_token,
         tree_of,
+        waits_of,
     )
 else:
     from ._linux import (
@@ -60,6 +63,7 @@ else:
         stacks_file,
         start_token,
         tree_of,
+        waits_of,
     )
 
 __all__ = [
@@ -76,6 +80,7 @@ __all__ = [
     "stacks_file",
     "start_token",
     "tree_of",
+    "waits_of",
 ]
 
 

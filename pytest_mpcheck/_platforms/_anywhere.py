@@ -5,10 +5,10 @@ from __future__ import annotations
 import contextlib
 
 from .._clock import seconds_since
-from .._records import ProcessFacts, ProcessId
+from .._records import ProcessFacts, ProcessId, ThreadWait
 from ._lineage import start_method_of
 
-__all__ = ["memory_kills", "stacks_file", "start_token", "tree_of"]
+__all__ = ["memory_kills", "stacks_file", "start_token", "tree_of", "waits_of"]
 
 
 def start_token(pid: int) -> str:
@@ -61,3 +61,8 @@ def stacks_file(pid: int, signal_number: int) -> str | None:
 def memory_kills() -> int | None:
     """Return ``None``: nobody counts."""
     return None
+
+
+def waits_of(pid: int) -> tuple[ThreadWait, ...]:
+    """Return nothing: what a thread waits for is not known."""
+    return ()

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from .._records import ProcessFacts
+from .._records import ProcessFacts, ThreadWait
 from ._posix import end_group, group_members
 
 __all__ = [
@@ -22,6 +22,7 @@ __all__ = [
     "stacks_file",
     "start_token",
     "tree_of",
+    "waits_of",
 ]
 
 _signals: Any = signal
@@ -90,3 +91,10 @@ def memory_kills() -> int | None:
     from . import _procfs
 
     return _procfs.memory_kills()
+
+
+def waits_of(pid: int) -> tuple[ThreadWait, ...]:
+    """Return what each living thread of a process waits for; nothing for a process that may not be looked at."""
+    from . import _proc  # children load this module, and have no use for that one
+
+    return _proc.waits_of(pid)

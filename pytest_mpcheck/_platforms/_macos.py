@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 
-from ._anywhere import memory_kills, stacks_file, start_token, tree_of
+from ._anywhere import memory_kills, stacks_file, start_token, tree_of, waits_of
 from ._posix import end_group, group_members
 from ._watcher import follow_parent
 
@@ -18,6 +18,7 @@ __all__ = [
     "stacks_file",
     "start_token",
     "tree_of",
+    "waits_of",
 ]
 
 STACK_SIGNAL: int | None = getattr(signal, "SIGINFO", None)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ._anywhere import memory_kills, stacks_file, start_token, tree_of
+from ._anywhere import memory_kills, stacks_file, start_token, tree_of, waits_of
 from ._watcher import follow_parent
 
 __all__ = [
@@ -15,6 +15,7 @@ __all__ = [
     "stacks_file",
     "start_token",
     "tree_of",
+    "waits_of",
 ]
 
 STACK_SIGNAL: int | None = None
