@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
-from ._records import ProcessFacts
+from ._process_facts import ProcessFacts
 
 __all__ = ["process_line", "process_lines", "time_limit_words"]
 
@@ -19,7 +19,7 @@ MOST_GROUPS = 8
 MOST_LINES = 60
 """How many lines of stacks are told of each."""
 
-_ADDRESS = re.compile(r"0x[0-9a-fA-F]+|\b[Tt]hread \d+|\bpid \d+")
+_ADDRESS = re.compile(r"0x[0-9a-fA-F]+|\b[Tt]hread \d+\b|\bpid \d+")
 """What differs between the stacks of two processes that do the same."""
 
 _WAY = re.compile(r"_children[/\\]_(?:call|inside|worker)\.py\"")

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from .. import _platforms
 from .._clock import Deadline
-from .._records import ProcessFacts
+from .._process_facts import ProcessFacts
 from . import _stacks
 
 __all__ = ["Known", "examine", "examine_descendants", "stacks_words"]
@@ -94,8 +94,9 @@ def _examine(processes: Iterable[ProcessFacts], known: Mapping[int, Known]) -> t
         elif len(found) >= MOST or deadline.passed():
             source = "too many processes to ask each of them"
         else:
+            waits = _waits_of(pid)  # the signal that asks for stacks would interrupt them
             stacks, source = _stacks_of(named, this.stacks_path if this else None)
-            named = replace(named, stacks=stacks)
+            named = replace(named, stacks=stacks, waits=waits)
         found.append(replace(named, source=source))
     return tuple(found)
 
@@ -111,6 +112,11 @@ def _stacks_of(facts: ProcessFacts, path: str | None) -> tuple[str, str]:
     if text:
         return _bounded(text), f"read from outside by {reader}: {unasked}"
     return "", f"{unasked}; {unseen}"
+
+
+def _waits_of(pid: int) -> tuple[str, ...]:
+    waits = _platforms.waits_of(pid)
+    return tuple(f"{'main thread' if wait.thread == pid else f'thread {wait.thread}'} {wait.what}" for wait in waits)
 
 
 def _bounded(text: str) -> str:

@@ -13,7 +13,8 @@ from typing import Any, Protocol
 from .._autopsy._examination import Known, stacks_words
 from .._clock import Deadline
 from .._errors import ChildDied, ChildStuck, MpcheckError, UnseenFailure
-from .._records import ChildReport, Outcome, ProcessFacts, ProcessId, Stuck
+from .._process_facts import ProcessFacts
+from .._records import ChildReport, Outcome, ProcessId, Stuck
 from .._words import RAISE_THE_LIMIT, ending, message
 from ._echo import Echo
 from ._result import exception_of

@@ -13,7 +13,8 @@ from .. import _platforms
 from .._autopsy._examination import Known, examine, stacks_words
 from .._autopsy._memory import MemoryWatch
 from .._autopsy._origin import origin
-from .._records import ChildReport, Exited, Outcome, ProcessFacts, ProcessId, Signalled, Stuck
+from .._process_facts import ProcessFacts
+from .._records import ChildReport, Exited, Outcome, ProcessId, Signalled, Stuck
 from ._call import Call
 from ._fork import quiet_fork
 from ._inside import run

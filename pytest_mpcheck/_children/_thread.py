@@ -10,7 +10,8 @@ from multiprocessing.dummy import DummyProcess
 
 from .._autopsy._examination import Known
 from .._errors import MpcheckError
-from .._records import ChildReport, Outcome, ProcessFacts, ProcessId, Raised, Returned, Stuck
+from .._process_facts import ProcessFacts
+from .._records import ChildReport, Outcome, ProcessId, Raised, Returned, Stuck
 from ._station import Station
 
 __all__ = ["ThreadWorker"]

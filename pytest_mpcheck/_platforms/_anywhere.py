@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+from typing import TYPE_CHECKING
 
 from .._clock import seconds_since
-from .._records import ProcessFacts, ProcessId, ThreadWait
+from .._records import ProcessId, ThreadWait
 from ._lineage import start_method_of
+
+if TYPE_CHECKING:
+    from .._process_facts import ProcessFacts
 
 __all__ = ["memory_kills", "stacks_file", "start_token", "tree_of", "waits_of"]
 
@@ -24,6 +28,8 @@ def start_token(pid: int) -> str:
 def tree_of(pid: int) -> tuple[ProcessFacts, ...]:
     """Return a process and all that descends from it, parents before their children; nothing once it is gone."""
     import psutil
+
+    from .._process_facts import ProcessFacts
 
     found: list[ProcessFacts] = []
     lineage: dict[int, str] = {}

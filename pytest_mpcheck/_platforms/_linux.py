@@ -7,10 +7,13 @@ import select
 import signal
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from .._records import ProcessFacts, ThreadWait
+from .._records import ThreadWait
 from ._posix import end_group, group_members
+
+if TYPE_CHECKING:
+    from .._process_facts import ProcessFacts
 
 __all__ = [
     "STACK_SIGNAL",

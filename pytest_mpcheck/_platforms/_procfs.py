@@ -13,7 +13,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
-from .._records import ProcessFacts, ProcessId
+from .._process_facts import ProcessFacts
+from .._records import ProcessId
 from ._lineage import start_method_of
 
 __all__ = ["memory_kills", "stacks_file", "tree_of"]
