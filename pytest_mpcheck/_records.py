@@ -7,9 +7,13 @@ library's smallest parts, because children load this module too. Judging and wor
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
+
+if TYPE_CHECKING:  # children load this module, and each record costs them half a millisecond
+    from ._process_facts import ProcessFacts
 
 __all__ = [
+    "Awaited",
     "ChildReport",
     "Exited",
     "Outcome",
@@ -19,6 +23,7 @@ __all__ = [
     "ScriptRun",
     "Signalled",
     "Stuck",
+    "ThreadWait",
 ]
 
 
@@ -116,6 +121,9 @@ class ChildReport:
         stdout: What it wrote to descriptor 1 so far.
         stderr: What it wrote to descriptor 2 so far.
         stacks: The stack of every thread of a living child as text; empty when none was asked for or could be had.
+        processes: The living child and all that descends from it, for a pool or executor all its workers; empty when
+            nobody asked, or it is no process.
+        facts: What else is known of its end, a sentence each: that memory ran out.
     """
 
     process: ProcessId
@@ -126,6 +134,8 @@ class ChildReport:
     stdout: str
     stderr: str
     stacks: str = ""
+    processes: tuple[ProcessFacts, ...] = ()
+    facts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,3 +159,37 @@ class ScriptRun:
     stdout: str
     stderr: str
     survivors: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Awaited:
+    """Something that a thread waits for, and that some process has to give.
+
+    Attributes:
+        kind: ``pipe``, ``socket``, ``process``, ``lock`` (of its own process) or ``shared lock`` (of several).
+        key: Which one: the pipe's or socket's number, the process id (-1 for any child), the lock's memory.
+        verb: For a pipe, which end the thread holds: ``read`` or ``write``; else empty.
+    """
+
+    kind: str
+    key: str
+    verb: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ThreadWait:
+    """What a thread was doing when it was looked at.
+
+    Attributes:
+        thread: Its native thread id.
+        what: In words, such as ``waits to read from pipe 4711``.
+        timed: Whether it goes on by itself after a time.
+        awaited: What could wake it; empty when it does not wait, or when that is not known in full.
+        switches: How often it had left a processor; a thread that has slept ever since has the same number.
+    """
+
+    thread: int
+    what: str
+    timed: bool
+    awaited: tuple[Awaited, ...] = ()
+    switches: int = 0

@@ -13,19 +13,16 @@ import multiprocessing
 import os
 import sys
 from collections.abc import Callable
-from typing import IO
 
 from .. import _platforms
 from .._records import Outcome
+from ._arming import arm
 from ._attempt import attempt, without_payload
 from ._station import Station
 from ._surroundings import Surroundings
 from ._voice import find_voice
 
 __all__ = ["run", "settle_in"]
-
-_kept: list[IO[bytes]] = []
-"""Files that a signal handler writes to; to be open they must be referenced."""
 
 
 def run(station: Station, call: Callable[[], object], surroundings: Surroundings) -> None:
@@ -65,11 +62,7 @@ def settle_in(station: Station, surroundings: Surroundings) -> None:
     _redirect(station)
     find_voice(station, surroundings)
     _tell_crashes()
-    if sys.platform != "win32" and _platforms.STACK_SIGNAL is not None:
-        stacks = open(station.path("partial"), "wb", buffering=0)  # noqa: SIM115
-        _kept.append(stacks)
-        faulthandler.register(_platforms.STACK_SIGNAL, file=stacks, all_threads=True)
-        os.rename(stacks.name, station.path("stacks"))  # who sees the file may send the signal
+    arm(station.path("partial"), station.path("stacks"))  # who sees the second file may send the signal
     parent = multiprocessing.parent_process()
     assert parent is not None
     _platforms.follow_parent(parent.sentinel)

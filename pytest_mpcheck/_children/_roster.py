@@ -12,11 +12,15 @@ import functools
 import multiprocessing
 import pickle
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from multiprocessing.context import BaseContext
 from multiprocessing.process import BaseProcess
 from typing import Any
 
 from .. import _platforms
+from .._autopsy._examination import Known, examine, stacks_words
+from .._autopsy._memory import MemoryWatch
+from .._autopsy._origin import origin
 from .._errors import ChildDied, ChildStuck, MpcheckError, NotPicklable
 from .._records import ChildReport, Exited, Outcome, ProcessId, Signalled, Stuck
 from .._words import RAISE_THE_LIMIT, ending, message
@@ -25,7 +29,6 @@ from ._echo import Echo
 from ._fork import quiet_fork
 from ._modules import Modules
 from ._pickling import culprit
-from ._process import ask_for_stacks
 from ._station import EVIDENCE_LIMIT, Station
 from ._surroundings import look_around
 from ._worker import run_worker, serve
@@ -43,11 +46,14 @@ class Member:
     Args:
         process: The process.
         station: Its files.
+        origin: Where the test made its pool or executor.
     """
 
-    def __init__(self, process: BaseProcess, station: Station) -> None:
+    def __init__(self, process: BaseProcess, station: Station, origin: str) -> None:
         self.process = process
         self.station = station
+        self._origin = origin
+        self._memory = MemoryWatch()
 
     @property
     def exitcode(self) -> int | None:
@@ -75,8 +81,9 @@ class Member:
         return self.station.read("task")
 
     def report(self, *, stuck: Stuck | None = None) -> ChildReport:
-        """Return what is known of it; with the stacks of its threads when it is stuck."""
+        """Return what is known of it; when it is stuck, with what it and its descendants are doing."""
         pid = self.process.pid or 0
+        processes = examine(pid, self.known()) if stuck else ()
         return ChildReport(
             process=ProcessId(pid, _platforms.start_token(pid)),
             name=self.process.name,
@@ -85,8 +92,16 @@ class Member:
             exitcode=self.exitcode,
             stdout=self.station.read("stdout", EVIDENCE_LIMIT),
             stderr=self.station.read("stderr", EVIDENCE_LIMIT),
-            stacks=ask_for_stacks(self.process, self.station) if stuck else "",
+            stacks=stacks_words(processes) if stuck else "",
+            processes=processes,
+            facts=self._memory.facts(self.exitcode),
         )
+
+    def known(self) -> dict[int, Known]:
+        """Return what nobody can see from outside the process."""
+        task = f", with the task {self.task}" if self.task else ""
+        path = self.station.path("stacks")
+        return {self.process.pid or 0: Known(self.process.name, self._start_method, self._origin + task, path)}
 
     @property
     def _start_method(self) -> str:
@@ -115,6 +130,7 @@ class Roster:
         self._new_station = new_station
         self._modules = modules
         self._echo = echo
+        self._origin = origin()
 
     def context(self) -> BaseContext:
         """Return a context of the start method whose processes are on this roster."""
@@ -170,7 +186,7 @@ class Roster:
         return make(message(f"{ending(report.outcome)} {task}, and {consequence}", report, remedy), report)
 
     def stuck(self, owner: object, timeout: float) -> MpcheckError:
-        """Make the error that names the worker which keeps its pool waiting, and its task.
+        """Make the error that names the worker which keeps its pool waiting, its task, and what all workers are doing.
 
         Args:
             owner: The pool.
@@ -182,7 +198,8 @@ class Roster:
             return MpcheckError(
                 f"{owner!r} was not done after {timeout:g} s, and has no worker left; what to do: {remedy}"
             )
-        report = running[0].report(stuck=Stuck(timeout))
+        first, *others = (member.report(stuck=Stuck(timeout)) for member in running)
+        report = replace(first, processes=sum((other.processes for other in others), first.processes))
         what = f"{ending(report.outcome)} with the task {running[0].task or '(none)'}; all workers have been ended"
         return ChildStuck(message(what, report, remedy), report)
 
@@ -211,7 +228,7 @@ class Roster:
         if self.start_method == "fork":
             process.start = functools.partial(_start_quietly, process.start)  # type: ignore[method-assign]
         self._echo.add(station)
-        self.members.append(Member(process, station))
+        self.members.append(Member(process, station, self._origin))
         return process
 
 

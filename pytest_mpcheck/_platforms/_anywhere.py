@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
-__all__ = ["start_token"]
+import contextlib
+from typing import TYPE_CHECKING
+
+from .._clock import seconds_since
+from .._records import ProcessId, ThreadWait
+from ._lineage import start_method_of
+
+if TYPE_CHECKING:
+    from .._process_facts import ProcessFacts
+
+__all__ = ["memory_kills", "stacks_file", "start_token", "tree_of", "waits_of"]
 
 
 def start_token(pid: int) -> str:
@@ -13,3 +23,52 @@ def start_token(pid: int) -> str:
         return repr(psutil.Process(pid).create_time())
     except psutil.Error:
         return ""
+
+
+def tree_of(pid: int) -> tuple[ProcessFacts, ...]:
+    """Return a process and all that descends from it, parents before their children; nothing once it is gone."""
+    import psutil
+
+    from .._process_facts import ProcessFacts
+
+    found: list[ProcessFacts] = []
+    lineage: dict[int, str] = {}
+    with contextlib.suppress(psutil.Error):
+        root = psutil.Process(pid)
+        commands = {root.ppid(): ""}
+        for process in (root, *root.children(recursive=True)):
+            with contextlib.suppress(psutil.Error):  # it has ended meanwhile
+                parent, state = process.ppid(), process.status()
+                command = "" if state == psutil.STATUS_ZOMBIE else " ".join(process.cmdline())
+                times = process.cpu_times()
+                commands[process.pid] = command
+                lineage[process.pid] = start_method_of(
+                    command, is_forked=command == commands.get(parent) != "", parent=lineage.get(parent, "")
+                )
+                found.append(
+                    ProcessFacts(
+                        process=ProcessId(process.pid, repr(process.create_time())),
+                        parent=parent,
+                        command=command,
+                        state="waiting for a device" if state == psutil.STATUS_DISK_SLEEP else str(state),
+                        age=seconds_since(process.create_time()),
+                        cpu=times.user + times.system,
+                        start_method=lineage[process.pid],
+                    )
+                )
+    return tuple(found)
+
+
+def stacks_file(pid: int, signal_number: int) -> str | None:
+    """Return ``None``: nobody tells which files a process has open, and which signals it catches."""
+    return None
+
+
+def memory_kills() -> int | None:
+    """Return ``None``: nobody counts."""
+    return None
+
+
+def waits_of(pid: int) -> tuple[ThreadWait, ...]:
+    """Return nothing: what a thread waits for is not known."""
+    return ()

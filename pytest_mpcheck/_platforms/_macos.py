@@ -4,11 +4,22 @@ from __future__ import annotations
 
 import signal
 
-from ._anywhere import start_token
+from ._anywhere import memory_kills, stacks_file, start_token, tree_of, waits_of
 from ._posix import end_group, group_members
 from ._watcher import follow_parent
 
-__all__ = ["STACK_SIGNAL", "end_group", "exit_handle", "follow_parent", "group_members", "start_token"]
+__all__ = [
+    "STACK_SIGNAL",
+    "end_group",
+    "exit_handle",
+    "follow_parent",
+    "group_members",
+    "memory_kills",
+    "stacks_file",
+    "start_token",
+    "tree_of",
+    "waits_of",
+]
 
 STACK_SIGNAL: int | None = getattr(signal, "SIGINFO", None)
 """The signal that asks for a status report (Ctrl-T); ignored by whoever does not know it."""

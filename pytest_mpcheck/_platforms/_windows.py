@@ -2,10 +2,21 @@
 
 from __future__ import annotations
 
-from ._anywhere import start_token
+from ._anywhere import memory_kills, stacks_file, start_token, tree_of, waits_of
 from ._watcher import follow_parent
 
-__all__ = ["STACK_SIGNAL", "end_group", "exit_handle", "follow_parent", "group_members", "start_token"]
+__all__ = [
+    "STACK_SIGNAL",
+    "end_group",
+    "exit_handle",
+    "follow_parent",
+    "group_members",
+    "memory_kills",
+    "stacks_file",
+    "start_token",
+    "tree_of",
+    "waits_of",
+]
 
 STACK_SIGNAL: int | None = None
 """Windows has no signal that one process could send another to ask for its stacks."""
