@@ -7,17 +7,16 @@ or a parent that belongs to it. This process, its ancestors and every keeper nev
 
 from __future__ import annotations
 
+import contextlib
 import os
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
 from .. import _platforms
 from .._records import ProcessId, Straggler
+from ._doors import NOTES
 
-__all__ = ["NOTES", "Scope", "is_helper", "is_tracker"]
-
-NOTES = "started"
-"""The file in a run's folder in which the starts of processes are noted."""
+__all__ = ["Scope", "is_helper", "is_tracker"]
 
 _KEEPER = os.path.join("pytest_mpcheck", "_keeper", "_main.py")
 
@@ -63,12 +62,13 @@ class Scope:
         return any(fnmatchcase(text, pattern) for pattern in self.keep for text in (straggler.name, straggler.command))
 
     def _noted(self) -> set[ProcessId]:
-        try:
-            with open(os.path.join(self.folder, NOTES), encoding="ascii", errors="replace") as file:
-                words = [line.split() for line in file]
-        except FileNotFoundError:
-            return set()
-        return {ProcessId(int(pair[0]), pair[1]) for pair in words if len(pair) == 2 and pair[0].isdigit()}
+        lines: list[str] = []
+        for folder, _, files in os.walk(self.folder):  # of the run, and of each test of it
+            if NOTES in files:
+                with contextlib.suppress(OSError), open(os.path.join(folder, NOTES), encoding="ascii") as file:
+                    lines += file
+        pairs = (line.split() for line in lines)
+        return {ProcessId(int(pid), token) for pid, token in (pair for pair in pairs if len(pair) == 2)}
 
 
 def is_tracker(straggler: Straggler) -> bool:
