@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import pytest
 
-from ._config import SETTINGS, assertions_of, mark_of
+from ._config import RUN, SETTINGS, assertions_of, mark_of
 from ._errors import NoSuchWorkers
 
 if TYPE_CHECKING:
@@ -104,6 +104,7 @@ def _mp_nursery(request: pytest.FixtureRequest, _mp_kind: str) -> Iterator[Nurse
         _modules(request),
         echo=lambda: _place_of_output(request),
         assertions=assertions_of(request.node),
+        new_scope=request.config.stash[RUN].new_scope,
     )
     try:
         yield nursery

@@ -15,21 +15,22 @@ import pytest
 import pytest_mpcheck
 from pytest_mpcheck import ChildReport, Exited, ProcessFacts, ProcessId, Raised, Returned, ScriptRun, Signalled, Stuck
 from pytest_mpcheck._errors import _ChildError
+from pytest_mpcheck._records import Straggler, Swept
 
 ROOT = Path(pytest_mpcheck.__file__).parent
 
 ROWS = (
     ("_records", "_process_facts", "_errors", "_clock", "_excerpts", "_table"),
     ("_platforms", "_settings", "_words", "_process_words"),
-    ("_autopsy",),
+    ("_autopsy", "_keeper"),
     ("_children",),
     ("_checks", "_comparison"),
-    ("_config", "fixtures"),
+    ("_config", "_leftovers", "fixtures"),
     ("plugin", "__main__"),
 )
 """The strata, lowest first; the modules of one row may know each other."""
 
-WITH_PYTEST = ("_config", "fixtures", "plugin")
+WITH_PYTEST = ("_config", "_leftovers", "fixtures", "plugin")
 
 
 def module_names() -> list[str]:
@@ -117,6 +118,8 @@ RECORDS: list[Any] = [
     Raised("Error", "text", "traceback", b"exception", "obstacle"),
     Signalled(9),
     Stuck(1.5),
+    Straggler(ProcessId(1, "token"), 2, 3, "name", "command"),
+    Swept(),
     ScriptRun("path", ("arg",), "fork", 0, "out", "err", ("survivor",)),
 ]
 

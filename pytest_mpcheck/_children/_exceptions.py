@@ -76,7 +76,7 @@ def _make_traceback(links: list[tuple[Any, int]]) -> Any:
         link = object.__new__(Traceback)
         link.tb_frame, link.tb_lineno, link.tb_next = frame, line, first
         first = link
-    return first.as_traceback()
+    return first.as_traceback() if first else None
 
 
 def _reduce(error: BaseException) -> tuple[Any, ...]:

@@ -15,6 +15,7 @@ import sys
 from collections.abc import Callable
 
 from .. import _platforms
+from .._keeper._doors import Doors
 from .._records import Outcome
 from ._arming import arm
 from ._attempt import attempt, without_payload
@@ -59,6 +60,8 @@ def _leave(station: Station, outcome: Outcome) -> BaseException | None:
 
 def settle_in(station: Station, surroundings: Surroundings) -> None:
     """Make this process one whose output, warnings, logs, stacks and end are in the hands of the test."""
+    os.environ[_platforms.MARK] = station.folder  # whatever program it starts belongs to the test
+    Doors(station.folder).open()
     _redirect(station)
     find_voice(station, surroundings)
     _tell_crashes()

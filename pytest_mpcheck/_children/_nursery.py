@@ -6,9 +6,8 @@ workers: join them, and hear of their failures.
 
 from __future__ import annotations
 
+import contextlib
 import os
-import shutil
-import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor
 from multiprocessing import get_context
@@ -18,6 +17,7 @@ from typing import Any, NoReturn, Protocol
 from .._autopsy._examination import Known
 from .._clock import Deadline
 from .._errors import MpcheckError, NoSuchWorkers, NotPicklable
+from .._keeper._scope import Scope
 from .._records import ScriptRun
 from .._words import output_sections
 from ._asserts import Assertions, RewrittenCode
@@ -32,6 +32,7 @@ from ._process import ProcessWorker
 from ._roster import Roster
 from ._script import run_script
 from ._station import EVIDENCE_LIMIT, Station
+from ._stragglers import Grounds
 from ._thread import ThreadWorker
 from ._threads import WatchedThreadPool, WatchedThreads, thread_executor
 
@@ -52,6 +53,7 @@ class Nursery:
         modules: Names of the modules that the test's own functions may stand in.
         echo: Says where the children's output is passed on to, at each look.
         assertions: How pytest rewrites assertions; ``None`` when it does not.
+        new_scope: Makes the scope of the test in that of its run; ``None`` for a test that belongs to no run.
     """
 
     def __init__(
@@ -62,6 +64,7 @@ class Nursery:
         *,
         echo: Callable[[], Place],
         assertions: Assertions | None = None,
+        new_scope: Callable[[], Scope] | None = None,
     ) -> None:
         self.kind = kind
         self.timeout = timeout
@@ -71,7 +74,8 @@ class Nursery:
         self._modules = Modules(modules, codes)
         self._rosters: list[Roster] = []
         self._scripts: list[tuple[str, Station]] = []
-        self._folder: str | None = None
+        self._new_scope = new_scope
+        self._grounds: Grounds | None = None
         self._stations = 0
 
     @property
@@ -187,7 +191,20 @@ class Nursery:
             _raise_together(failures)
 
     def close(self) -> None:
-        """End whatever still runs, and give back all that was taken. Idempotent."""
+        """End whatever still runs, and give back all that was taken. Idempotent.
+
+        Whoever interrupts it (Ctrl-C once more) gets everything killed at once.
+        """
+        try:
+            self._end_members()
+            if self._grounds is not None:
+                self._grounds.clear()
+        except BaseException:
+            self._kill_everybody()
+            raise
+        self._grounds = None
+
+    def _end_members(self) -> None:
         children = [member for member in self.members if isinstance(member, Child)]
         for child in children:
             child.ask_to_end()
@@ -199,12 +216,17 @@ class Nursery:
         for member in self.members:
             member.end()
         self.members.clear()
-        try:
-            self.echo.pump()
-        finally:
-            if self._folder is not None:
-                shutil.rmtree(self._folder, ignore_errors=True)
-                self._folder = None
+        self.echo.pump()
+
+    def _kill_everybody(self) -> None:
+        for member in self.members:
+            if isinstance(member, Child):
+                with contextlib.suppress(MpcheckError):  # a thread cannot be ended
+                    member.kill()
+        for roster in self._rosters:
+            roster.kill()
+        if self._grounds is not None:
+            self._grounds.clear_at_once()
 
     def sections(self) -> Iterator[tuple[str, str]]:
         """Yield a heading and a text for what the workers have written and the test itself does not read."""
@@ -255,9 +277,9 @@ class Nursery:
         return Station(self._home(), self._stations)
 
     def _home(self) -> str:
-        if self._folder is None:
-            self._folder = tempfile.mkdtemp(prefix="mpcheck-")
-        return self._folder
+        if self._grounds is None:
+            self._grounds = Grounds(self._new_scope and self._new_scope())
+        return self._grounds.folder
 
 
 def _raise_together(errors: list[Exception]) -> NoReturn:

@@ -25,7 +25,9 @@ def main() -> None:
     sys.path[0] = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
     from pytest_mpcheck import _platforms
     from pytest_mpcheck._children._arming import arm
+    from pytest_mpcheck._keeper._doors import Doors
 
+    Doors(os.environ[_platforms.MARK]).open()
     arm(f"{station}partial", f"{station}stacks")
     if lifeline != "-1":  # pragma: always on Linux
         _platforms.follow_parent(int(lifeline))

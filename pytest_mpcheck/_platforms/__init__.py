@@ -15,6 +15,12 @@
 `tree_of(pid)`         a process and all that descends from it, as `ProcessFacts` without stacks
 `waits_of(pid)`        what each thread of a process waits for; nothing where that is not known
 `STACK_SIGNAL`         the signal that asks a child for its stacks, ``None`` where no signal can
+`is_alive(process)`    whether a process, that one and no later one with its pid, has not ended
+`end(process)`         ask a process to end, or kill it; never a later one with its pid
+`find(scope, ...)`     the living processes that carry the mark of a scope, or descend from one that does
+`first_end(...)`       wait until one of some processes has ended, or a word comes through a pipe
+`start_apart(...)`     start a process that is neither child of this one nor in its session
+`doors()`              the functions by which the standard library starts processes
 =====================  =================================================================================
 
 `OFFERS` is what each platform offers its users, for those who want to see another platform than their own.
@@ -29,12 +35,18 @@ from importlib.util import find_spec
 if sys.platform == "win32":  # pragma: needs windows
     from ._windows import (
         STACK_SIGNAL,
+        doors,
+        end,
         end_group,
         exit_handle,
+        find,
+        first_end,
         follow_parent,
         group_members,
+        is_alive,
         memory_kills,
         stacks_file,
+        start_apart,
         start_token,
         tree_of,
         waits_of,
@@ -42,12 +54,18 @@ if sys.platform == "win32":  # pragma: needs windows
 elif sys.platform == "darwin":  # pragma: needs macos
     from ._macos import (
         STACK_SIGNAL,
+        doors,
+        end,
         end_group,
         exit_handle,
+        find,
+        first_end,
         follow_parent,
         group_members,
+        is_alive,
         memory_kills,
         stacks_file,
+        start_apart,
         start_token,
         tree_of,
         waits_of,
@@ -55,12 +73,18 @@ elif sys.platform == "darwin":  # pragma: needs macos
 else:
     from ._linux import (
         STACK_SIGNAL,
+        doors,
+        end,
         end_group,
         exit_handle,
+        find,
+        first_end,
         follow_parent,
         group_members,
+        is_alive,
         memory_kills,
         stacks_file,
+        start_apart,
         start_token,
         tree_of,
         waits_of,
@@ -68,16 +92,23 @@ else:
 
 __all__ = [
     "CURRENT",
+    "MARK",
     "OFFERS",
     "STACK_SIGNAL",
     "Offer",
     "available_kinds",
+    "doors",
+    "end",
     "end_group",
     "exit_handle",
+    "find",
+    "first_end",
     "follow_parent",
     "group_members",
+    "is_alive",
     "memory_kills",
     "stacks_file",
+    "start_apart",
     "start_token",
     "tree_of",
     "waits_of",
@@ -112,6 +143,9 @@ def available_kinds() -> tuple[str, ...]:
     interpreters = ("interpreter",) if find_spec("concurrent.interpreters") else ()
     return (*get_all_start_methods(), "thread", *interpreters)
 
+
+MARK = "MPCHECK_SCOPE"
+"""The variable of the environment that names a scope to every program that is started in it; see `find`."""
 
 CURRENT = {"win32": "windows", "darwin": "macos"}.get(sys.platform, "linux")
 """The name, in `OFFERS`, of the platform that this is."""

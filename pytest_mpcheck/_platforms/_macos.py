@@ -4,18 +4,24 @@ from __future__ import annotations
 
 import signal
 
-from ._anywhere import memory_kills, stacks_file, start_token, tree_of, waits_of
-from ._posix import end_group, group_members
+from ._anywhere import end, find, is_alive, memory_kills, stacks_file, start_token, tree_of, waits_of
+from ._posix import doors, end_group, first_end, group_members, start_apart
 from ._watcher import follow_parent
 
 __all__ = [
     "STACK_SIGNAL",
+    "doors",
+    "end",
     "end_group",
     "exit_handle",
+    "find",
+    "first_end",
     "follow_parent",
     "group_members",
+    "is_alive",
     "memory_kills",
     "stacks_file",
+    "start_apart",
     "start_token",
     "tree_of",
     "waits_of",
