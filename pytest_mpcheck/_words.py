@@ -23,6 +23,9 @@ TAIL_LINES = 20
 TAIL_LENGTH = 10_000
 """How many characters of those lines, at most."""
 
+TRACEBACK_LENGTH = 20_000
+"""How much of a traceback goes into a message, in characters."""
+
 
 def signal_name(number: int) -> str:
     """Return a signal's name, such as ``SIGSEGV``; ``signal 35`` for one that has none."""
@@ -83,8 +86,8 @@ def message(what: str, report: ChildReport, remedy: str) -> str:
     parts = [f"{child_line(report)} {what}"]
     if report.stacks:
         parts.append(f"its stacks:\n{_indent(report.stacks)}")
-    if isinstance(report.outcome, Raised):
-        parts.append(f"its traceback:\n{_indent(report.outcome.traceback)}")
+    if isinstance(report.outcome, Raised) and report.outcome.traceback:
+        parts.append(f"its traceback:\n{_indent(shortened(report.outcome.traceback, TRACEBACK_LENGTH))}")
     for stream, text in (("stdout", report.stdout), ("stderr", report.stderr)):
         if text.strip() and not (stream == "stderr" and isinstance(report.outcome, Raised)):
             parts.append(f"last of its {stream}:\n{_indent(tail(text))}")
