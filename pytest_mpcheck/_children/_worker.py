@@ -38,16 +38,26 @@ def serve(station: Station, loop: Callable[..., object], tasks: Any, *rest: obje
         tasks: The queue that the loop takes its tasks from.
         rest: What else the loop wants; first the queue that it puts its results into.
     """
-    with open(station.path("task"), "wb", buffering=0) as note:
+    results, *more = rest
+    note = _Note(station.path("task"))
+    loop(_NotedTasks(tasks, note.put), _OwnResults(results), *more)
+    note.put("")
 
-        def put(text: str) -> None:
-            note.truncate(0)
-            note.seek(0)
-            note.write(text.encode("utf-8", errors="replace"))
 
-        results, *more = rest
-        loop(_NotedTasks(tasks, put), _OwnResults(results), *more)
-        put("")
+class _Note:
+    """A file that tells the task at hand, as long as the tasks leave it open, and there is room on the disk."""
+
+    def __init__(self, path: str) -> None:
+        self._file = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o600)
+        self._stat = os.fstat(self._file)
+
+    def put(self, text: str) -> None:
+        with contextlib.suppress(OSError):
+            # a task may have closed all descriptors, and another file may have got the number
+            if os.path.samestat(os.fstat(self._file), self._stat):
+                os.ftruncate(self._file, 0)
+                os.lseek(self._file, 0, os.SEEK_SET)
+                os.write(self._file, text.encode("utf-8", errors="replace"))
 
 
 class _OwnResults:
