@@ -10,7 +10,7 @@ import signal
 from collections.abc import Iterator
 from typing import assert_never
 
-from ._excerpts import shortened
+from ._excerpts import repr_of, shortened
 from ._records import ChildReport, Exited, Outcome, Raised, Returned, Signalled, Stuck
 
 __all__ = ["RAISE_THE_LIMIT", "child_line", "ending", "exit_words", "message", "output_sections", "signal_name", "tail"]
@@ -62,7 +62,7 @@ def ending(outcome: Outcome) -> str:
 
 def child_line(report: ChildReport) -> str:
     """Name a child: name, pid, start method."""
-    return f"child {shortened(repr(report.name), 200)} (pid {report.process.pid}, {report.start_method})"
+    return f"child {repr_of(report.name)} (pid {report.process.pid}, {report.start_method})"
 
 
 def tail(text: str, lines: int = TAIL_LINES) -> str:

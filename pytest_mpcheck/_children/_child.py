@@ -12,6 +12,7 @@ from typing import Any, Protocol
 
 from .._clock import Deadline
 from .._errors import ChildDied, ChildStuck, MpcheckError, UnseenFailure
+from .._excerpts import repr_of
 from .._records import ChildReport, Outcome, ProcessId, Stuck
 from .._words import RAISE_THE_LIMIT, ending, message
 from ._echo import Echo
@@ -68,7 +69,7 @@ class Child:
         self._asked_to_end = False
 
     def __repr__(self) -> str:
-        return f"<Child {self.name!r} pid={self.pid} {self.start_method} {ending(self._worker.outcome())}>"
+        return f"<Child {repr_of(self.name)} pid={self.pid} {self.start_method} {ending(self._worker.outcome())}>"
 
     @property
     def name(self) -> str:

@@ -11,11 +11,11 @@ import types
 from collections.abc import Callable, Iterator, Mapping, Set
 from typing import Any
 
-from .._excerpts import RAISED, repr_of
+from .._excerpts import RAISED, repr_of, type_name
 
 __all__ = ["culprit"]
 
-_DEPTH = 50
+_DEPTH = 20
 """How far it looks into a value: each step pickles all parts of one."""
 
 
@@ -39,7 +39,10 @@ def culprit(value: object, path: str, attempt: Callable[[object], object]) -> st
                 break
         else:
             break
-    return f"{path}: {_describe(value)}"
+    try:
+        return f"{path}: {_describe(value)}"
+    except RAISED:  # it lies even about its class
+        return f"{path}: {type_name(value)}"
 
 
 def _passes(value: object, attempt: Callable[[object], object]) -> bool:
