@@ -19,6 +19,7 @@ import pytest
 from pytest_mpcheck import ChildDied, ChildStuck, Exited, MpcheckError, NotPicklable, Raised, Returned
 from pytest_mpcheck._children._echo import Echo
 from pytest_mpcheck._children._station import EVIDENCE_LIMIT, TEXT_LIMIT, Station
+from pytest_mpcheck._children._worker import _Note
 from pytest_mpcheck.fixtures import ProcessFactory
 
 needs_posix = pytest.mark.skipif(os.name != "posix", reason="only POSIX has it")
@@ -518,6 +519,83 @@ def test_value_that_cannot_be_read_back_is_told(
 ) -> None:
     with pytest.raises(NotPicklable, match=f"could not be read back here \\({reason}\\)"):
         mp_process(target).result()
+
+
+class OwnInit(Exception):
+    """What the standard library cannot rebuild: its ``args`` are not what its class takes."""
+
+    def __init__(self, first: int, second: int) -> None:
+        super().__init__("as one")
+
+
+def raise_one_that_fails() -> None:
+    raise OwnInit(1, 2)
+
+
+def return_one_that_raises_anything() -> object:
+    return Loads(raise_it, OwnBase)
+
+
+@pytest.mark.parametrize(
+    ("target", "reason"),
+    [
+        (return_one_that_fails, "RuntimeError: not here"),
+        (return_one_that_exits, "SystemExit: 4"),
+        (return_one_that_raises_anything, "OwnBase"),
+        (raise_one_that_fails, "TypeError: .*OwnInit"),
+    ],
+)
+def test_answer_of_a_worker_that_cannot_be_read_back_is_told(
+    mp_pool: Any, mp_executor: Any, target: Callable[[], object], reason: str
+) -> None:
+    pool, executor = mp_pool(1), mp_executor(1)
+    expected = rf"worker '\w+-\d+' \(pid \d+\) answered the task {target.__name__}\(\), but .* \({reason}"
+    with pytest.raises(NotPicklable, match=expected):
+        pool.apply(target)
+    with pytest.raises(NotPicklable, match=expected):
+        executor.submit(target).result()
+    assert pool.apply(abs, (-1,)) == executor.submit(abs, -1).result() == 1
+
+
+class Unspeakable:
+    """A task that raises when it is told."""
+
+    def __getattr__(self, name: str) -> Any:
+        if name == "__qualname__":
+            raise RuntimeError("no name")
+        raise AttributeError(name)
+
+    def __call__(self, *args: object) -> int:
+        return 1
+
+    def __repr__(self) -> str:
+        raise SystemExit(3)
+
+
+def test_task_that_cannot_be_told_is_done(mp_pool: Any, mp_executor: Any) -> None:
+    assert mp_pool(1).apply(Unspeakable(), (Unspeakable(),)) == 1
+    assert mp_executor(1).submit(Unspeakable(), Unspeakable()).result() == 1
+
+
+@needs_posix
+def test_worker_that_can_write_no_note_goes_on(mp_pool: Any) -> None:
+    pool = mp_pool(1)
+    assert pool.apply(return_beyond, ("RLIMIT_FSIZE", 0, 5)) == b"xxxxx"
+    assert pool.apply(abs, (-1,)) == 1
+
+
+def test_note_leaves_a_file_alone_that_took_its_number(tmp_path: Path) -> None:
+    note, other = _Note(str(tmp_path / "note")), tmp_path / "other"
+    note.put("a task")
+    assert (tmp_path / "note").read_text() == "a task"
+    other.write_text("of somebody else")
+    with other.open("r+b") as file:
+        os.dup2(file.fileno(), note._file)
+    note.put("another task")
+    assert other.read_text() == "of somebody else"
+    os.close(note._file)
+    note.put("one more")
+    assert note.text == "one more"
 
 
 def return_a_deep_list() -> list[Any]:

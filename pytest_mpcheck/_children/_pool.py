@@ -17,6 +17,7 @@ from multiprocessing.pool import TERMINATE, Pool
 from typing import Any
 
 from .._errors import ChildDied, MpcheckError
+from ._answers import read_with_care
 from ._pool_watch import PATIENCE, PoolWatch, close_and_join, fail_pending, pending_of
 from ._roster import Roster
 
@@ -62,6 +63,10 @@ class WatchedPool(Pool):
             iterable = list(iterable)
             chunksize = -(-len(iterable) // (self._processes * 4))  # type: ignore[attr-defined]
         return super()._map_async(func, iterable, mapper, chunksize, *callbacks, **more)  # type: ignore[misc]
+
+    def _setup_queues(self) -> None:
+        super()._setup_queues()  # type: ignore[misc]
+        self._quick_get = read_with_care(self._outqueue._reader)  # type: ignore[attr-defined]
 
     def settle(self) -> None:
         """Close the pool and join it at the end of a test.
