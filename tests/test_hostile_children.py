@@ -12,11 +12,13 @@ import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, ClassVar
 
 import pytest
 
 from pytest_mpcheck import ChildDied, ChildStuck, Exited, MpcheckError, NotPicklable, Raised, Returned
+from pytest_mpcheck._children._answers import AnswerQueue, read_with_care
 from pytest_mpcheck._children._echo import Echo
 from pytest_mpcheck._children._station import EVIDENCE_LIMIT, TEXT_LIMIT, Station
 from pytest_mpcheck._children._worker import _Note
@@ -76,6 +78,33 @@ def test_much_output_stays_out_of_memory(pytester: pytest.Pytester, method: str)
     text = result.stdout.str()
     assert f"[pytest-mpcheck: {(1 << 30) + 8 - EVIDENCE_LIMIT:,} bytes before this line are left out]" in text
     assert len(text) < 2 * EVIDENCE_LIMIT
+
+
+def swell() -> None:
+    os.ftruncate(1, 1 << 30)
+    print("the end")
+
+
+def swell_and_die() -> None:
+    swell()
+    os._exit(3)
+
+
+@needs_posix
+def test_much_output_of_a_worker_stays_out_of_memory(mp_pool: Any) -> None:
+    with pytest.raises(ChildDied, match="the end") as caught:
+        mp_pool(1).apply(swell_and_die)
+    assert len(caught.value.report.stdout) < EVIDENCE_LIMIT + 100
+    assert len(str(caught.value)) < 12_000
+
+
+@needs_posix
+def test_much_output_of_a_script_stays_out_of_memory(mp_script: Any, tmp_path: Path) -> None:
+    script = tmp_path / "script.py"
+    script.write_text("import os; os.ftruncate(1, 1 << 30); print('the end')")
+    run = mp_script(script)
+    assert run.stdout.endswith("\0the end\n")
+    assert len(run.stdout) < TEXT_LIMIT + 100
 
 
 def write_anything() -> None:
@@ -555,6 +584,40 @@ def test_answer_of_a_worker_that_cannot_be_read_back_is_told(
     with pytest.raises(NotPicklable, match=expected):
         executor.submit(target).result()
     assert pool.apply(abs, (-1,)) == executor.submit(abs, -1).result() == 1
+
+
+class Ended(Exception):
+    pass
+
+
+def test_copy_of_a_worker_ends_before_it_answers(monkeypatch: pytest.MonkeyPatch) -> None:
+    def end(code: int) -> None:
+        raise Ended(code)
+
+    sent: list[object] = []
+    queue = AnswerQueue(SimpleNamespace(put=sent.append), lambda: "a task")
+    queue.put(5)
+    assert sent == [5]
+    monkeypatch.setattr(os, "_exit", end)
+    monkeypatch.setattr(sys, "stdout", None)
+    monkeypatch.setattr(os, "getpid", lambda: -1)
+    with pytest.raises(Ended, match="0"):
+        queue.put(5)
+    assert sent == [5]
+
+
+def test_what_is_no_answer_is_read_as_ever() -> None:
+    messages = iter([pickle.dumps(5), b"no pickle"])
+
+    class Reader:
+        def recv_bytes(self) -> bytes:
+            return next(messages)
+
+    reader = Reader()
+    receive = read_with_care(reader)
+    assert receive() == 5
+    with pytest.raises(pickle.UnpicklingError):
+        receive()
 
 
 class Unspeakable:

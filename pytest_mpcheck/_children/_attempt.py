@@ -105,10 +105,7 @@ def _dump(error: BaseException) -> tuple[bytes | None, str]:
 
 def _frames_of(error: BaseException) -> str:
     """Tell where an exception was raised that cannot tell it itself."""
-    try:
-        return shortened("".join(traceback.format_tb(_without_our_frames(_TRACEBACK_OF(error)))), _TRACEBACK_LIMIT)
-    except Exception:
-        return ""
+    return shortened("".join(traceback.format_tb(_without_our_frames(_TRACEBACK_OF(error)))), _TRACEBACK_LIMIT)
 
 
 def _without_our_frames(tb: TracebackType | None) -> TracebackType | None:
