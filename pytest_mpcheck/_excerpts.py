@@ -5,12 +5,12 @@ Guarantees: imports nothing beyond the builtins, because a child that tells of i
 
 from __future__ import annotations
 
-__all__ = ["reason_of", "repr_of", "shortened", "text_of", "type_name"]
+__all__ = ["RAISED", "reason_of", "repr_of", "shortened", "text_of", "type_name"]
 
 _LIMIT = 10_000
 """How much of the text of a value is told, in characters."""
 
-_RAISED = (Exception, SystemExit, GeneratorExit)
+RAISED = (Exception, SystemExit, GeneratorExit)
 """What the code of a value may raise; a `KeyboardInterrupt`, and what a plugin of pytest raises, are another's."""
 
 
@@ -18,20 +18,20 @@ def shortened(text: str, limit: int = _LIMIT) -> str:
     """Return a text, or of one that is longer than the limit its first and its last part.
 
     Args:
-        text: Any text.
+        text: Any text; surrogates in it, which no file and no pytest-xdist takes, become escapes.
         limit: How many characters of it to keep.
     """
-    if len(text) <= limit:
-        return text
     half = limit // 2
-    return f"{text[:half]} ... ({len(text) - 2 * half:,} characters left out) ... {text[-half:]}"
+    if len(text) > limit:
+        text = f"{text[:half]} ... ({len(text) - 2 * half:,} characters left out) ... {text[-half:]}"
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def text_of(value: object) -> str:
     """Return ``str()`` of a value, shortened; or which exception there was instead."""
     try:
         return shortened(str(value))
-    except _RAISED as error:
+    except RAISED as error:
         return f"<str() of it raised {_name_of(type(error))}>"
 
 
@@ -39,7 +39,7 @@ def repr_of(value: object, limit: int = 200) -> str:
     """Return ``repr()`` of a value, shortened; or which exception there was instead."""
     try:
         return shortened(repr(value), limit)
-    except _RAISED as error:
+    except RAISED as error:
         return f"<repr() of it raised {_name_of(type(error))}>"
 
 

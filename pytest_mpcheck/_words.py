@@ -10,7 +10,7 @@ import signal
 from collections.abc import Iterator
 from typing import assert_never
 
-from ._excerpts import shortened
+from ._excerpts import repr_of, shortened
 from ._process_words import process_lines
 from ._records import ChildReport, Exited, Outcome, ProcessId, Raised, Returned, Signalled, Straggler, Stuck, Swept
 
@@ -34,6 +34,9 @@ TAIL_LINES = 20
 
 TAIL_LENGTH = 10_000
 """How many characters of those lines, at most."""
+
+TRACEBACK_LENGTH = 20_000
+"""How much of a traceback goes into a message, in characters."""
 
 
 _COMMAND = 200
@@ -75,7 +78,7 @@ def ending(outcome: Outcome) -> str:
 
 def child_line(report: ChildReport) -> str:
     """Name a child: name, pid, start method."""
-    return f"child {shortened(repr(report.name), 200)} (pid {report.process.pid}, {report.start_method})"
+    return f"child {repr_of(report.name)} (pid {report.process.pid}, {report.start_method})"
 
 
 def tail(text: str, lines: int = TAIL_LINES) -> str:
@@ -102,8 +105,8 @@ def message(what: str, report: ChildReport, remedy: str) -> str:
         parts.append("alive at that moment:\n" + _indent("\n".join(process_lines(report.processes))))
     elif report.stacks:
         parts.append(f"its stacks:\n{_indent(report.stacks)}")
-    if isinstance(report.outcome, Raised):
-        parts.append(f"its traceback:\n{_indent(report.outcome.traceback)}")
+    if isinstance(report.outcome, Raised) and report.outcome.traceback:
+        parts.append(f"its traceback:\n{_indent(shortened(report.outcome.traceback, TRACEBACK_LENGTH))}")
     for stream, text in (("stdout", report.stdout), ("stderr", report.stderr)):
         if text.strip() and not (stream == "stderr" and isinstance(report.outcome, Raised)):
             parts.append(f"last of its {stream}:\n{_indent(tail(text))}")

@@ -13,13 +13,16 @@ from collections.abc import Callable
 from types import TracebackType
 
 from .._errors import MpcheckError, NotPicklable
-from .._excerpts import reason_of, shortened, text_of, type_name
+from .._excerpts import RAISED, reason_of, shortened, text_of, type_name
 from .._records import Outcome, Raised, Returned
 
-__all__ = ["attempt", "without_payload"]
+__all__ = ["attempt", "describe", "without_payload"]
 
 _TRACEBACK_LIMIT = 100_000
 """How much of a traceback is told as text, in characters."""
+
+_TRACEBACK_OF: Callable[[BaseException], TracebackType | None] = vars(BaseException)["__traceback__"].__get__
+"""Reads the attribute past the class of the exception, which may have its own ways with attributes."""
 
 
 def attempt(call: Callable[[], object]) -> tuple[Outcome, BaseException | None]:
@@ -34,7 +37,7 @@ def attempt(call: Callable[[], object]) -> tuple[Outcome, BaseException | None]:
     try:
         return Returned(_dump_value(call())), None
     except BaseException as error:
-        return _describe(error), error
+        return describe(error), error
 
 
 def without_payload(outcome: Outcome, obstacle: BaseException) -> tuple[Outcome, BaseException]:
@@ -57,13 +60,13 @@ def without_payload(outcome: Outcome, obstacle: BaseException) -> tuple[Outcome,
         "(limits of files and memory, space on the disk, rights), or return less"
     )
     error.__cause__ = obstacle
-    return _describe(error), error
+    return describe(error), error
 
 
 def _dump_value(value: object) -> bytes:
     try:
         return pickle.dumps(value, pickle.HIGHEST_PROTOCOL)
-    except Exception as error:
+    except RAISED as error:
         from ._pickling import culprit
 
         where = culprit(value, "return value", pickle.dumps)
@@ -73,16 +76,21 @@ def _dump_value(value: object) -> bytes:
         ) from None
 
 
-def _describe(error: BaseException) -> Raised:
-    """Tell an exception: as itself where it pickles, as text always."""
+def describe(error: BaseException, *, as_itself: bool = True) -> Raised:
+    """Tell an exception: as itself where it pickles, as text always.
+
+    Args:
+        error: The exception; our own frames are taken off its traceback.
+        as_itself: Whether to pickle it.
+    """
     name = type_name(error)
     try:
-        error.__traceback__ = _without_our_frames(error.__traceback__)
-        payload, obstacle = _dump(error)
+        error.__traceback__ = _without_our_frames(_TRACEBACK_OF(error))
+        payload, obstacle = _dump(error) if as_itself else (None, "")
         text = text_of(error)
         lines = "".join(traceback.format_exception(error))
     except BaseException as reason:  # pickling and formatting run code of anybody's, and import modules
-        return Raised(name, "", "", None, f"telling of it raised {reason_of(reason)}")
+        return Raised(name, "", _frames_of(error), None, f"telling of it raised {reason_of(reason)}")
     return Raised(name, text, shortened(lines, _TRACEBACK_LIMIT), payload, obstacle)
 
 
@@ -93,6 +101,11 @@ def _dump(error: BaseException) -> tuple[bytes | None, str]:
         return dump_exception(error), ""
     except BaseException as reason:
         return None, reason_of(reason)
+
+
+def _frames_of(error: BaseException) -> str:
+    """Tell where an exception was raised that cannot tell it itself."""
+    return shortened("".join(traceback.format_tb(_without_our_frames(_TRACEBACK_OF(error)))), _TRACEBACK_LIMIT)
 
 
 def _without_our_frames(tb: TracebackType | None) -> TracebackType | None:

@@ -13,6 +13,7 @@ from typing import Any, Protocol
 from .._autopsy._examination import Known, stacks_words
 from .._clock import Deadline
 from .._errors import ChildDied, ChildStuck, MpcheckError, UnseenFailure
+from .._excerpts import repr_of
 from .._process_facts import ProcessFacts
 from .._records import ChildReport, Outcome, ProcessId, Stuck
 from .._words import RAISE_THE_LIMIT, ending, message
@@ -72,7 +73,7 @@ class Child:
         self._asked_to_end = False
 
     def __repr__(self) -> str:
-        return f"<Child {self.name!r} pid={self.pid} {self.start_method} {ending(self._worker.outcome())}>"
+        return f"<Child {repr_of(self.name)} pid={self.pid} {self.start_method} {ending(self._worker.outcome())}>"
 
     @property
     def name(self) -> str:

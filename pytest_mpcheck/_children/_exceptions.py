@@ -71,7 +71,7 @@ def _reduce_traceback(tb: TracebackType) -> tuple[Any, ...]:
 def _make_traceback(links: list[tuple[Any, int]]) -> Any:
     from tblib import Traceback
 
-    first = None
+    first: Any = None
     for frame, line in reversed(links):
         link = object.__new__(Traceback)
         link.tb_frame, link.tb_lineno, link.tb_next = frame, line, first

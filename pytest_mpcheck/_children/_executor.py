@@ -14,6 +14,7 @@ from typing import Any
 
 from .._clock import Deadline, wait_until
 from .._errors import ChildDied, MpcheckError
+from ._answers import read_with_care
 from ._background import in_background
 from ._futures import watch
 from ._pool_watch import PoolWatch
@@ -55,6 +56,8 @@ class WatchedExecutor(ProcessPoolExecutor):
         self.timeout = timeout
         self._roster = roster
         self._results: Any = self._result_queue  # type: ignore[attr-defined, unused-ignore]
+        reader: Any = self._results._reader  # type: ignore[attr-defined, unused-ignore]
+        reader.recv = read_with_care(reader)
         self._trouble: MpcheckError | None = None
         self._was_seen = False
         self._closing: threading.Thread | None = None

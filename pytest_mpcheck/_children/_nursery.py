@@ -17,6 +17,7 @@ from typing import Any, NoReturn, Protocol
 from .._autopsy._examination import Known
 from .._clock import Deadline
 from .._errors import MpcheckError, NoSuchWorkers, NotPicklable
+from .._excerpts import repr_of
 from .._keeper._scope import Scope
 from .._records import ScriptRun
 from .._words import output_sections
@@ -102,7 +103,7 @@ class Nursery:
         """
         if not callable(target):
             raise MpcheckError(
-                f"target {target!r} is not callable; what to do: give a function, and its arguments after it"
+                f"target {repr_of(target)} is not callable; what to do: give a function, and its arguments after it"
             )
         worker = self._worker(target, args, name, daemon)
         try:

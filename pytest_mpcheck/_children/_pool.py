@@ -17,6 +17,7 @@ from multiprocessing.pool import TERMINATE, Pool
 from typing import Any
 
 from .._errors import ChildDied, MpcheckError
+from ._answers import read_with_care
 from ._pool_watch import PATIENCE, PoolWatch, close_and_join, fail_pending, pending_of
 from ._roster import Roster
 
@@ -83,6 +84,10 @@ class WatchedPool(Pool):
 
         result.get = get_and_listen
         return result
+
+    def _setup_queues(self) -> None:
+        super()._setup_queues()  # type: ignore[misc]
+        self._quick_get = read_with_care(self._outqueue._reader)  # type: ignore[attr-defined]
 
     def settle(self) -> None:
         """Close the pool and join it at the end of a test.

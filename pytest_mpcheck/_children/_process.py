@@ -72,7 +72,11 @@ class ProcessWorker:
     def wait(self, timeout: float) -> bool:
         """Wait for the end of the process itself, and take its exit status; return whether it ended in time."""
         if self.exitcode is None:
+            deadline = Deadline(timeout)
             if not wait([self.process.sentinel if self._exit_handle is None else self._exit_handle], timeout):
+                return False
+            # a sentinel may be a pipe, and a child that closes it runs on: join() would wait for it without a deadline
+            if not wait_until(lambda: self.exitcode is not None, deadline):
                 return False
             self.process.join()
         return True

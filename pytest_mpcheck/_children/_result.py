@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pickle
 
-from .._errors import ChildDied
+from .._errors import ChildDied, NotPicklable
 from .._excerpts import reason_of, repr_of
 from .._records import ChildReport, Exited, Raised, Returned
 from .._words import ending, message
@@ -23,7 +23,8 @@ def result_of(report: ChildReport) -> object:
 
     Raises:
         BaseException: What the target raised, with the child's frames.
-        ChildDied: There is no result, or what was returned or raised could not be brought here as it was.
+        NotPicklable: What the target returned could not be read back here.
+        ChildDied: There is no result, or what was raised could not be brought here as it was.
     """
     __tracebackhide__ = True
     if isinstance(report.outcome, Returned):
@@ -45,6 +46,8 @@ def exception_of(report: ChildReport) -> BaseException:
         remedy = "see its output; let it return, or use assert_exited() if it is meant to end this way"
         if isinstance(outcome, Exited) and outcome.obstacle:
             remedy = "let the target keep its hands off the files of its test"
+        elif isinstance(outcome, Exited) and outcome.code and not report.stdout and not report.stderr:
+            remedy += "; if it says nothing: a limit on the size of files, or a full disk, keeps it from that"
         return ChildDied(message(ending(outcome), report, remedy), report)
     error, obstacle = _load(outcome)
     if error is None:
@@ -66,7 +69,7 @@ def _value_of(report: ChildReport, outcome: Returned) -> object:
     except (Exception, SystemExit) as reason:  # loading runs code of anybody's
         what = f"returned, but what it returned could not be read back here ({reason_of(reason)})"
         remedy = "return plain data, or objects that can be made again in the process of the test"
-        raise ChildDied(message(what, report, remedy), report) from reason
+        raise NotPicklable(message(what, report, remedy)) from reason
 
 
 def _load(outcome: Raised) -> tuple[BaseException | None, str]:

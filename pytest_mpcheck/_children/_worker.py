@@ -11,11 +11,11 @@ import contextlib
 import functools
 import os
 import reprlib
-import sys
 from collections.abc import Callable
 from typing import Any
 
 from .._excerpts import reason_of, shortened
+from ._answers import AnswerQueue
 from ._call import Call, PackedCall
 from ._inside import settle_in
 from ._outcomes import Carrying
@@ -40,38 +40,29 @@ def serve(station: Station, loop: Callable[..., object], tasks: Any, *rest: obje
         tasks: The queue that the loop takes its tasks from.
         rest: What else the loop wants; first the queue that it puts its results into.
     """
-    with open(station.path("task"), "wb", buffering=0) as note:
-
-        def put(text: str) -> None:
-            note.truncate(0)
-            note.seek(0)
-            note.write(text.encode("utf-8", errors="replace"))
-
-        results, *more = rest
-        loop(_NotedTasks(tasks, put), _OwnResults(results), *more)
-        put("")
+    results, *more = rest
+    note = _Note(station.path("task"))
+    loop(_NotedTasks(tasks, note.put), AnswerQueue(results, lambda: note.text), *more)
+    note.put("")
 
 
-class _OwnResults:
-    """A queue into which the worker puts results, and no copy of it which a task has forked; in all else the queue.
+class _Note:
+    """A file that tells the task at hand, as long as the tasks leave it open, and there is room on the disk."""
 
-    A copy that comes out of the task would answer once more, and then be one more worker.
-    """
+    def __init__(self, path: str) -> None:
+        self._file = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o600)
+        self._stat = os.fstat(self._file)
+        self.text = ""
 
-    def __init__(self, results: Any) -> None:
-        self._results = results
-        self._pid = os.getpid()
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._results, name)
-
-    def put(self, *args: Any, **kwargs: Any) -> None:
-        if os.getpid() != self._pid:
-            for stream in (sys.stdout, sys.stderr):
-                with contextlib.suppress(Exception):
-                    stream.flush()
-            os._exit(0)
-        self._results.put(*args, **kwargs)
+    def put(self, text: str) -> None:
+        """Write the task down; empty when there is none."""
+        self.text = text
+        with contextlib.suppress(OSError):
+            # a task may have closed all descriptors, and another file may have got the number
+            if os.path.samestat(os.fstat(self._file), self._stat):
+                os.ftruncate(self._file, 0)
+                os.lseek(self._file, 0, os.SEEK_SET)
+                os.write(self._file, text.encode("utf-8", errors="replace"))
 
 
 class _NotedTasks:
