@@ -338,7 +338,7 @@ def test_plugin_that_cannot_be_imported_in_a_child_is_left_out(monkeypatch: pyte
     monkeypatch.setattr(_explainer, "_kept", kept := [])
     monkeypatch.setattr("_pytest.assertion.util._reprcompare", None)
     monkeypatch.setattr("_pytest.assertion.util._config", None)
-    (tmp_path / EXPLANATION).write_bytes(pickle.dumps(({"verbose": 0}, {}, None, ["no_such_plugin"])))
+    (tmp_path / EXPLANATION).write_bytes(pickle.dumps(({"verbose": 0}, {}, (False, False), ["no_such_plugin"])))
     assert Explainer(str(tmp_path))._saferepr(42) == "42"
     assert "1 != 2" in util._reprcompare("==", [1], [2])
     kept.clear()
