@@ -95,7 +95,8 @@ def main() -> int:
         if done.returncode:
             sys.exit(f"pytest ended with exit status {done.returncode}:\n{done.stdout}{done.stderr}")
         figures = (folder / "figures").read_text(encoding="utf-8")
-    print(f"{sys.implementation.name} {sys.version.split()[0]}, {sys.platform}; {rounds} children of each kind, by turns")
+    python = f"{sys.implementation.name} {sys.version.split()[0]}, {sys.platform}"
+    print(f"{python}; {rounds} children of each kind, by turns")
     print(figures, end="")
     return int(any(float(line.split()[-1]) > LIMIT for line in figures.splitlines()))
 
