@@ -29,7 +29,7 @@ def check_{0}(left, right):
 
 CHECKS = "".join(CHECK.format(number) for number in range(50))
 
-TESTS = '''
+TESTS = """
 import os
 import statistics
 import time
@@ -71,7 +71,7 @@ def test_start(mp_process, mp_start_method, request):
     line = "{{:<11}} explained {{:7.2f}} ms   plain {{:7.2f}} ms   ratio {{:.3f}}"
     with open("figures", "a") as file:
         print(line.format(mp_start_method, explained, plain, explained / plain), file=file)
-'''
+"""
 
 
 def main() -> int:
