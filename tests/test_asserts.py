@@ -335,12 +335,14 @@ def test_assertion_is_told_when_pytest_has_changed(monkeypatch: pytest.MonkeyPat
 
 
 def test_plugin_that_cannot_be_imported_in_a_child_is_left_out(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(_explainer, "_kept", kept := [])
+    kept: list[object] = []
+    monkeypatch.setattr(_explainer, "_kept", kept)
     monkeypatch.setattr("_pytest.assertion.util._reprcompare", None)
     monkeypatch.setattr("_pytest.assertion.util._config", None)
-    (tmp_path / EXPLANATION).write_bytes(pickle.dumps(({"verbose": 0}, {}, None, ["no_such_plugin"])))
+    (tmp_path / EXPLANATION).write_bytes(pickle.dumps(({"verbose": 0}, {}, (False, False), ["no_such_plugin"])))
     assert Explainer(str(tmp_path))._saferepr(42) == "42"
-    assert "1 != 2" in util._reprcompare("==", [1], [2])
+    compare: Callable[[str, object, object], str] = vars(util)["_reprcompare"]
+    assert "1 != 2" in compare("==", [1], [2])
     kept.clear()
 
 
@@ -355,7 +357,7 @@ def test_file_that_is_gone_or_cannot_be_rewritten_is_left_to_a_plain_import(
         raise RuntimeError("another pytest")
 
     module = ModuleType("test_of_nothing")
-    module.__spec__ = ModuleSpec(module.__name__, sys.modules[__name__].__loader__)
+    module.__spec__ = ModuleSpec(module.__name__, vars(sys.modules[__name__])["__loader__"])
     monkeypatch.setitem(sys.modules, module.__name__, module)
     assert rewritten(tmp_path, fail).path(module.__name__) == ""
     file = tmp_path / "test_of_nothing.py"

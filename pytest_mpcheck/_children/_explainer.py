@@ -66,6 +66,7 @@ def _set_up(path: str) -> None:
     with open(path, "rb") as file:
         options, inis, markup, hooks = pickle.load(file)
     config = import_module("_pytest.config").get_config()
+    vars(config).setdefault("inicfg", {})  # pytest before 9 reads it for ini values that are not handed in
     vars(config.option).update(options)
     getini = config.getini
     config.getini = lambda name: inis[name] if name in inis else getini(name)

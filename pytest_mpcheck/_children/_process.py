@@ -13,6 +13,7 @@ from .. import _platforms
 from .._autopsy._examination import Known, examine, stacks_words
 from .._autopsy._memory import MemoryWatch
 from .._autopsy._origin import origin
+from .._clock import Deadline, wait_until
 from .._process_facts import ProcessFacts
 from .._records import ChildReport, Outcome, ProcessId, Signalled, Stuck
 from ._call import Call
