@@ -52,8 +52,8 @@ class Raised:
 
     Attributes:
         type_name: Qualified name of the exception's type.
-        text: What ``str()`` of the exception gave in the child.
-        traceback: The formatted traceback, as the child saw it.
+        text: What ``str()`` of the exception gave in the child; of a long one the first and the last part.
+        traceback: The formatted traceback, as the child saw it; shortened in the same way.
         exception: The exception, pickled with its traceback, causes and notes; ``None`` when that was not possible.
         obstacle: Why the exception could not be pickled; empty when it could.
     """
@@ -71,9 +71,11 @@ class Exited:
 
     Attributes:
         code: The exit code, 0 or above.
+        obstacle: Why an outcome that it left cannot be read; empty when it left none.
     """
 
     code: int
+    obstacle: str = ""
 
 
 @dataclass(frozen=True, slots=True)

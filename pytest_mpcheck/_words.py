@@ -1,6 +1,7 @@
 """Facts become text here: pure functions from records to sentences and lines.
 
-Every message has four parts: what happened, with the value; where; evidence; what to do.
+Every message has four parts: what happened, with the value; where; evidence; what to do. None is longer than a reader
+would bear, whatever a child has written.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ import signal
 from collections.abc import Iterator
 from typing import assert_never
 
+from ._excerpts import shortened
 from ._records import ChildReport, Exited, Outcome, Raised, Returned, Signalled, Stuck
 
 __all__ = ["RAISE_THE_LIMIT", "child_line", "ending", "exit_words", "message", "output_sections", "signal_name", "tail"]
@@ -16,7 +18,13 @@ __all__ = ["RAISE_THE_LIMIT", "child_line", "ending", "exit_words", "message", "
 RAISE_THE_LIMIT = "raise the limit (--mp-timeout, mp_timeout, @pytest.mark.mp(timeout=...))"
 
 TAIL_LINES = 20
-"""How much of a child's output goes into a message; the report sections have all of it."""
+"""How much of a child's output goes into a message; the report sections have more of it."""
+
+TAIL_LENGTH = 10_000
+"""How many characters of those lines, at most."""
+
+TRACEBACK_LENGTH = 20_000
+"""How much of a traceback goes into a message, in characters."""
 
 
 def signal_name(number: int) -> str:
@@ -41,8 +49,9 @@ def ending(outcome: Outcome) -> str:
             return "returned"
         case Raised(type_name=name, text=text):
             return f"raised {name}: {text}" if text else f"raised {name}"
-        case Exited(code=code):
-            return f"exited with code {code} without returning a result"
+        case Exited(code=code, obstacle=obstacle):
+            words = f"exited with code {code} without returning a result"
+            return f"{words}: {obstacle}" if obstacle else words
         case Signalled(number=number):
             return f"was ended by {signal_name(number)}"
         case Stuck(seconds=seconds):
@@ -53,15 +62,14 @@ def ending(outcome: Outcome) -> str:
 
 def child_line(report: ChildReport) -> str:
     """Name a child: name, pid, start method."""
-    return f"child {report.name!r} (pid {report.process.pid}, {report.start_method})"
+    return f"child {shortened(repr(report.name), 200)} (pid {report.process.pid}, {report.start_method})"
 
 
 def tail(text: str, lines: int = TAIL_LINES) -> str:
-    """Return the last lines of a text, and say how many there were before."""
+    """Return the last lines of a text, and say how many there were before; very long ones are shortened."""
     all_lines = text.splitlines()
-    if len(all_lines) <= lines:
-        return "\n".join(all_lines)
-    return "\n".join([f"... ({len(all_lines) - lines} lines before)", *all_lines[-lines:]])
+    last = shortened("\n".join(all_lines[-lines:]), TAIL_LENGTH)
+    return last if len(all_lines) <= lines else f"... ({len(all_lines) - lines} lines before)\n{last}"
 
 
 def message(what: str, report: ChildReport, remedy: str) -> str:
@@ -78,8 +86,8 @@ def message(what: str, report: ChildReport, remedy: str) -> str:
     parts = [f"{child_line(report)} {what}"]
     if report.stacks:
         parts.append(f"its stacks:\n{_indent(report.stacks)}")
-    if isinstance(report.outcome, Raised):
-        parts.append(f"its traceback:\n{_indent(report.outcome.traceback)}")
+    if isinstance(report.outcome, Raised) and report.outcome.traceback:
+        parts.append(f"its traceback:\n{_indent(shortened(report.outcome.traceback, TRACEBACK_LENGTH))}")
     for stream, text in (("stdout", report.stdout), ("stderr", report.stderr)):
         if text.strip() and not (stream == "stderr" and isinstance(report.outcome, Raised)):
             parts.append(f"last of its {stream}:\n{_indent(tail(text))}")

@@ -161,6 +161,23 @@ def test_a_handler_of_a_logger_that_does_not_propagate_hears_a_child(
     assert caplog.messages == ["to itself"]
 
 
+def test_many_records_long_ones_and_damaged_ones(mp_process: ProcessFactory, caplog: pytest.LogCaptureFixture) -> None:
+    def target() -> None:
+        for number in range(1500):
+            LOGGER.warning("number %s", number)
+        LOGGER.warning("x" * 1_000_000)
+
+    child = mp_process(target)
+    child._worker.wait(30)
+    station = child._worker.station
+    assert station is not None
+    assert station.size("told") > 3 * 1024 * 1024
+    with open(station.path("told"), "ab") as file:
+        file.write(b"no number\nabc\n" + b"\x00" * 3 + b"\n\n6e\nhalf a li")
+    child.result()
+    assert caplog.messages == [*(f"number {number}" for number in range(1500)), "x" * 1_000_000]
+
+
 def test_what_a_childs_child_logs_is_heard(mp_process: ProcessFactory, caplog: pytest.LogCaptureFixture) -> None:
     def target() -> None:
         import multiprocessing

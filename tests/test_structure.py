@@ -19,7 +19,7 @@ from pytest_mpcheck._errors import _ChildError
 ROOT = Path(pytest_mpcheck.__file__).parent
 
 ROWS = (
-    ("_records", "_errors", "_clock", "_table"),
+    ("_records", "_errors", "_clock", "_excerpts", "_table"),
     ("_platforms", "_settings", "_words"),
     ("_children",),
     ("_checks", "_comparison"),

@@ -16,7 +16,7 @@ from .._records import ChildReport, Outcome, ProcessId, Stuck
 from .._words import RAISE_THE_LIMIT, ending, message
 from ._echo import Echo
 from ._result import exception_of
-from ._station import Station
+from ._station import EVIDENCE_LIMIT, TEXT_LIMIT, Station
 
 __all__ = ["GRACE", "Child", "Worker"]
 
@@ -229,9 +229,9 @@ class Child:
         self._echo.pump()
         return ended
 
-    def _output(self, stream: str) -> str:
+    def _output(self, stream: str, limit: int = TEXT_LIMIT) -> str:
         station = self._worker.station
-        return "" if station is None else station.read(stream)
+        return "" if station is None else station.read(stream, limit)
 
     def _report(self, outcome: Outcome, stacks: str = "") -> ChildReport:
         return ChildReport(
@@ -240,7 +240,7 @@ class Child:
             start_method=self.start_method,
             outcome=outcome,
             exitcode=self._worker.exitcode,
-            stdout=self.stdout,
-            stderr=self.stderr,
+            stdout=self._output("stdout", EVIDENCE_LIMIT),
+            stderr=self._output("stderr", EVIDENCE_LIMIT),
             stacks=stacks,
         )

@@ -13,9 +13,10 @@ import pickle
 from types import TracebackType
 from typing import Any
 
+from .._excerpts import text_of, type_name
 from ._pypy import ReducingPickler
 
-__all__ = ["dump_exception", "type_name"]
+__all__ = ["dump_exception"]
 
 
 def dump_exception(error: BaseException) -> bytes:
@@ -36,14 +37,8 @@ def dump_exception(error: BaseException) -> bytes:
         buffer.getvalue()
     )  # what cannot be read back must not reach the parent (cpython#79492, #103061)
     if not _is_like(copy, error):
-        raise TypeError(f"it came back from pickling as {type_name(copy)}: {copy}")
+        raise TypeError(f"it came back from pickling as {type_name(copy)}: {text_of(copy)}")
     return buffer.getvalue()
-
-
-def type_name(value: object) -> str:
-    """Return the qualified name of a value's type, without ``builtins``."""
-    cls = type(value)
-    return cls.__qualname__ if cls.__module__ == "builtins" else f"{cls.__module__}.{cls.__qualname__}"
 
 
 class _ExceptionPickler(ReducingPickler):  # type: ignore[misc]
@@ -51,10 +46,30 @@ class _ExceptionPickler(ReducingPickler):  # type: ignore[misc]
         if isinstance(obj, BaseException):
             return _reduce(obj)
         if isinstance(obj, TracebackType):
-            from tblib.pickling_support import pickle_traceback
-
-            return pickle_traceback(obj)
+            return _reduce_traceback(obj)
         return NotImplemented
+
+
+def _reduce_traceback(tb: TracebackType) -> tuple[Any, ...]:
+    # as a flat list: tblib nests them, and a RecursionError would meet another one in being pickled
+    from tblib import Traceback
+
+    links, link = [], Traceback(tb)
+    while link is not None:
+        links.append((link.tb_frame, link.tb_lineno))
+        link = link.tb_next
+    return _make_traceback, (links,)
+
+
+def _make_traceback(links: list[tuple[Any, int]]) -> Any:
+    from tblib import Traceback
+
+    first: Any = None
+    for frame, line in reversed(links):
+        link = object.__new__(Traceback)
+        link.tb_frame, link.tb_lineno, link.tb_next = frame, line, first
+        first = link
+    return first.as_traceback()
 
 
 def _reduce(error: BaseException) -> tuple[Any, ...]:

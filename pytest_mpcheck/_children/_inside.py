@@ -7,6 +7,7 @@ ends when the process of the test does.
 
 from __future__ import annotations
 
+import contextlib
 import faulthandler
 import multiprocessing
 import os
@@ -15,7 +16,8 @@ from collections.abc import Callable
 from typing import IO
 
 from .. import _platforms
-from ._attempt import attempt
+from .._records import Outcome
+from ._attempt import attempt, without_payload
 from ._station import Station
 from ._surroundings import Surroundings
 from ._voice import find_voice
@@ -38,10 +40,24 @@ def run(station: Station, call: Callable[[], object], surroundings: Surroundings
         BaseException: What the target raised, once it is told; `multiprocessing` makes an exit code of it.
     """
     settle_in(station, surroundings)
+    this = os.getpid()
     outcome, error = attempt(call)
-    station.write_outcome(outcome)
+    if os.getpid() == this:  # else it is a copy of the child, forked by the target, and has come out of it too
+        error = _leave(station, outcome) or error
     if error is not None:
         raise error
+
+
+def _leave(station: Station, outcome: Outcome) -> BaseException | None:
+    """Leave the outcome, or in its place that this was not possible; return the error then."""
+    try:
+        station.write_outcome(outcome)
+    except (OSError, MemoryError) as obstacle:
+        shorter, error = without_payload(outcome, obstacle)
+        with contextlib.suppress(OSError, MemoryError):  # then the child's stderr tells it
+            station.write_outcome(shorter)
+        return error
+    return None
 
 
 def settle_in(station: Station, surroundings: Surroundings) -> None:

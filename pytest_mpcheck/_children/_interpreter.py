@@ -78,7 +78,7 @@ class InterpreterWorker(ThreadWorker):
     def outcome(self) -> Outcome:
         """Return how the interpreter's work ended, or that it has not."""
         outcome = super().outcome()  # of the thread that carried it
-        return self.station.read_outcome() or outcome if isinstance(outcome, Returned) else outcome
+        return self.station.read_outcome(1) if isinstance(outcome, Returned) else outcome
 
     @property
     def exitcode(self) -> int | None:

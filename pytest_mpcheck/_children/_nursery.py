@@ -27,7 +27,7 @@ from ._pool import WatchedPool
 from ._process import ProcessWorker
 from ._roster import Roster
 from ._script import run_script
-from ._station import Station
+from ._station import EVIDENCE_LIMIT, Station
 from ._thread import ThreadWorker
 from ._threads import WatchedThreadPool, WatchedThreads, thread_executor
 
@@ -196,7 +196,7 @@ class Nursery:
                 yield from output_sections(member.sections())
         for path, station in self._scripts:
             for stream in ("stdout", "stderr"):
-                if text := station.read(stream):
+                if text := station.read(stream, EVIDENCE_LIMIT):
                     yield f"{stream} of script {path}", text
         for roster in self._rosters:
             for worker in roster.members:

@@ -12,7 +12,7 @@ from typing import Any
 
 from .. import _platforms
 from .._clock import Deadline, wait_until
-from .._records import ChildReport, Exited, Outcome, ProcessId, Signalled, Stuck
+from .._records import ChildReport, Outcome, ProcessId, Signalled, Stuck
 from ._call import Call
 from ._fork import quiet_fork
 from ._inside import run
@@ -97,7 +97,7 @@ class ProcessWorker:
             return Stuck(0)
         if code < 0:
             return Signalled(-code)
-        return self.station.read_outcome() or Exited(code)
+        return self.station.read_outcome(code)
 
     def take(self, report: ChildReport) -> object:
         """Return what the target returned, or raise what it raised."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pickle
 
 from .._errors import ChildDied
-from .._records import ChildReport, Raised, Returned
+from .._excerpts import reason_of, repr_of
+from .._records import ChildReport, Exited, Raised, Returned
 from .._words import ending, message
 
 __all__ = ["exception_of", "result_of"]
@@ -22,11 +23,11 @@ def result_of(report: ChildReport) -> object:
 
     Raises:
         BaseException: What the target raised, with the child's frames.
-        ChildDied: There is no result, or what was raised could not be brought here as it was.
+        ChildDied: There is no result, or what was returned or raised could not be brought here as it was.
     """
     __tracebackhide__ = True
     if isinstance(report.outcome, Returned):
-        return pickle.loads(report.outcome.value)
+        return _value_of(report, report.outcome)
     raise exception_of(report)
 
 
@@ -42,6 +43,8 @@ def exception_of(report: ChildReport) -> BaseException:
     outcome = report.outcome
     if not isinstance(outcome, Raised):
         remedy = "see its output; let it return, or use assert_exited() if it is meant to end this way"
+        if isinstance(outcome, Exited) and outcome.obstacle:
+            remedy = "let the target keep its hands off the files of its test"
         return ChildDied(message(ending(outcome), report, remedy), report)
     error, obstacle = _load(outcome)
     if error is None:
@@ -56,11 +59,23 @@ def exception_of(report: ChildReport) -> BaseException:
     return error
 
 
+def _value_of(report: ChildReport, outcome: Returned) -> object:
+    __tracebackhide__ = True
+    try:
+        return pickle.loads(outcome.value)
+    except (Exception, SystemExit) as reason:  # loading runs code of anybody's
+        what = f"returned, but what it returned could not be read back here ({reason_of(reason)})"
+        remedy = "return plain data, or objects that can be made again in the process of the test"
+        raise ChildDied(message(what, report, remedy), report) from reason
+
+
 def _load(outcome: Raised) -> tuple[BaseException | None, str]:
     if outcome.exception is None:
         return None, outcome.obstacle
     try:
-        error: BaseException = pickle.loads(outcome.exception)
-    except Exception as reason:  # loading runs code of the exception's class
-        return None, f"{type(reason).__name__}: {reason}"
+        error = pickle.loads(outcome.exception)
+    except (Exception, SystemExit) as reason:  # loading runs code of the exception's class
+        return None, reason_of(reason)
+    if not isinstance(error, BaseException):
+        return None, f"TypeError: it came back from pickling as {repr_of(error)}"
     return error, ""

@@ -25,7 +25,7 @@ from ._echo import Echo
 from ._fork import quiet_fork
 from ._pickling import culprit
 from ._process import ask_for_stacks
-from ._station import Station
+from ._station import EVIDENCE_LIMIT, Station
 from ._surroundings import look_around
 from ._worker import run_worker, serve
 
@@ -82,8 +82,8 @@ class Member:
             start_method=self._start_method,
             outcome=stuck or self._outcome(),
             exitcode=self.exitcode,
-            stdout=self.station.read("stdout"),
-            stderr=self.station.read("stderr"),
+            stdout=self.station.read("stdout", EVIDENCE_LIMIT),
+            stderr=self.station.read("stderr", EVIDENCE_LIMIT),
             stacks=ask_for_stacks(self.process, self.station) if stuck else "",
         )
 

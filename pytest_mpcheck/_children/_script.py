@@ -14,7 +14,7 @@ from .._errors import ChildStuck, MpcheckError
 from .._records import ChildReport, ProcessId, ScriptRun, Stuck
 from .._words import RAISE_THE_LIMIT, ending, message
 from ._echo import Echo
-from ._station import Station
+from ._station import EVIDENCE_LIMIT, Station
 
 __all__ = ["run_script"]
 
@@ -103,8 +103,8 @@ def _stuck(identity: ProcessId, script: str, start_method: str, station: Station
         start_method=start_method,
         outcome=Stuck(timeout),
         exitcode=None,
-        stdout=station.read("stdout"),
-        stderr=station.read("stderr"),
+        stdout=station.read("stdout", EVIDENCE_LIMIT),
+        stderr=station.read("stderr", EVIDENCE_LIMIT),
     )
     what = f"{ending(report.outcome)} and has been ended with all its children"
     return ChildStuck(message(what, report, f"let the script end in time, or {RAISE_THE_LIMIT}"), report)

@@ -9,7 +9,8 @@ from collections.abc import Callable
 from multiprocessing.dummy import DummyProcess
 
 from .._errors import MpcheckError
-from .._records import ChildReport, Outcome, ProcessId, Raised, Returned, Stuck
+from .._records import ChildReport, Outcome, ProcessId, Returned, Stuck
+from ._attempt import describe
 from ._station import Station
 
 __all__ = ["ThreadWorker"]
@@ -69,8 +70,7 @@ class ThreadWorker:
             return Stuck(0)
         if self._error is None:
             return Returned(b"")
-        text = "".join(traceback.format_exception(self._error))
-        return Raised(type(self._error).__qualname__, str(self._error), text, None)
+        return describe(self._error, as_itself=False)
 
     def take(self, report: ChildReport) -> object:
         """Return what the target returned, or raise what it raised: the very objects."""

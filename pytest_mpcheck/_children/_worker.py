@@ -7,11 +7,15 @@ with it.
 
 from __future__ import annotations
 
+import contextlib
 import functools
+import os
 import reprlib
+import sys
 from collections.abc import Callable
 from typing import Any
 
+from .._excerpts import reason_of, shortened
 from ._call import Call, PackedCall
 from ._inside import settle_in
 from ._station import Station
@@ -33,7 +37,7 @@ def serve(station: Station, loop: Callable[..., object], tasks: Any, *rest: obje
         station: Where to note the task at hand.
         loop: `multiprocessing.pool.worker`, or its like in `concurrent.futures.process`.
         tasks: The queue that the loop takes its tasks from.
-        rest: What else the loop wants.
+        rest: What else the loop wants; first the queue that it puts its results into.
     """
     with open(station.path("task"), "wb", buffering=0) as note:
 
@@ -42,8 +46,31 @@ def serve(station: Station, loop: Callable[..., object], tasks: Any, *rest: obje
             note.seek(0)
             note.write(text.encode("utf-8", errors="replace"))
 
-        loop(_NotedTasks(tasks, put), *rest)
+        results, *more = rest
+        loop(_NotedTasks(tasks, put), _OwnResults(results), *more)
         put("")
+
+
+class _OwnResults:
+    """A queue into which the worker puts results, and no copy of it which a task has forked; in all else the queue.
+
+    A copy that comes out of the task would answer once more, and then be one more worker.
+    """
+
+    def __init__(self, results: Any) -> None:
+        self._results = results
+        self._pid = os.getpid()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._results, name)
+
+    def put(self, *args: Any, **kwargs: Any) -> None:
+        if os.getpid() != self._pid:
+            for stream in (sys.stdout, sys.stderr):
+                with contextlib.suppress(Exception):
+                    stream.flush()
+            os._exit(0)
+        self._results.put(*args, **kwargs)
 
 
 class _NotedTasks:
@@ -65,7 +92,14 @@ class _NotedTasks:
 
 
 def _describe(task: Any) -> str:
-    """Tell a task in a line, such as ``square(3)``."""
+    """Tell a task in a line, such as ``square(3)``; it is made of objects of anybody's, and must not end the worker."""
+    try:
+        return shortened(_words(task))
+    except Exception as error:
+        return f"(a task: telling it raised {reason_of(error)})"
+
+
+def _words(task: Any) -> str:
     if isinstance(task, tuple):  # of a pool: (job, index, function, args, kwargs)
         _, _, function, args, kwargs = task
     else:  # of an executor: a _CallItem
@@ -81,11 +115,12 @@ def _describe(task: Any) -> str:
 
 
 def _name(function: Any) -> str:
-    return getattr(function, "__qualname__", None) or _short(function)
+    name = getattr(function, "__qualname__", None)
+    return name if isinstance(name, str) and name else _short(function)
 
 
 def _short(value: object) -> str:
     try:
         return reprlib.repr(value)
-    except Exception as error:  # repr runs code of any class
+    except (Exception, SystemExit) as error:  # repr runs code of any class
         return f"<repr() of it raised {type(error).__name__}>"
