@@ -65,10 +65,10 @@ class Hearing:
         self._heard[station] += len(lines)
         for line in lines.splitlines():
             try:
-                entry = marshal.loads(bytes.fromhex(line.decode()))
+                kind, facts = marshal.loads(bytes.fromhex(line.decode()))
             except (ValueError, EOFError, TypeError):
                 continue
-            yield entry
+            yield kind, facts
 
 
 def _show_warning(facts: dict[str, Any]) -> None:
