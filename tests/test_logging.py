@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from pytest_mpcheck._children._voice import _LoggingFinder
 from pytest_mpcheck.fixtures import ProcessFactory
 
 LOGGER = logging.getLogger("shop.prices")
@@ -264,6 +265,12 @@ def test_without_listeners_logging_in_a_child_is_left_alone(pytester: pytest.Pyt
         """
     )
     pytester.runpytest_subprocess("-p", "no:logging").assert_outcomes(passed=3)
+
+
+def test_where_logging_is_not_to_be_found_nothing_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "path", [])
+    assert _LoggingFinder(lambda: None).find_spec("logging") is None
+    assert _LoggingFinder(lambda: None).find_spec("another") is None
 
 
 @pytest.mark.parametrize("start_method", ["spawn", "forkserver"])
