@@ -150,7 +150,7 @@ def test_output_is_passed_on_in_blocks(tmp_path: Path, monkeypatch: pytest.Monke
     terminal = Terminal()
     monkeypatch.setattr(sys, "stdout", terminal)
     station = Station(str(tmp_path), 1)
-    echo = Echo(wanted=True)
+    echo = Echo(lambda: "streams")
     echo.add(station)
     with open(station.path("stdout"), "wb") as file:
         file.write(b"x" * (5 << 20) + b"\xe2\x82")

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from pytest_mpcheck._children._voice import _LoggingFinder
 from pytest_mpcheck.fixtures import ProcessFactory
 
 LOGGER = logging.getLogger("shop.prices")
@@ -127,7 +128,7 @@ def test_a_record_that_makes_no_text_raises_where_it_was_logged(mp_process: Proc
     def target() -> None:
         LOGGER.warning("%d pears", "many")
 
-    with pytest.raises(TypeError, match="%d format"):
+    with pytest.raises(TypeError, match="%d"):
         mp_process(target).result()
 
 
@@ -159,6 +160,23 @@ def test_a_handler_of_a_logger_that_does_not_propagate_hears_a_child(
         logger.propagate = True
         logger.removeHandler(caplog.handler)
     assert caplog.messages == ["to itself"]
+
+
+def test_many_records_long_ones_and_damaged_ones(mp_process: ProcessFactory, caplog: pytest.LogCaptureFixture) -> None:
+    def target() -> None:
+        for number in range(1500):
+            LOGGER.warning("number %s", number)
+        LOGGER.warning("x" * 1_000_000)
+
+    child = mp_process(target)
+    child._worker.wait(30)
+    station = child._worker.station
+    assert station is not None
+    assert station.size("told") > 3 * 1024 * 1024
+    with open(station.path("told"), "ab") as file:
+        file.write(b"no number\nabc\n" + b"\x00" * 3 + b"\n\n4e\nhalf a li")
+    child.result()
+    assert caplog.messages == [*(f"number {number}" for number in range(1500)), "x" * 1_000_000]
 
 
 def test_what_a_childs_child_logs_is_heard(mp_process: ProcessFactory, caplog: pytest.LogCaptureFixture) -> None:
@@ -247,6 +265,12 @@ def test_without_listeners_logging_in_a_child_is_left_alone(pytester: pytest.Pyt
         """
     )
     pytester.runpytest_subprocess("-p", "no:logging").assert_outcomes(passed=3)
+
+
+def test_where_logging_is_not_to_be_found_nothing_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "path", [])
+    assert _LoggingFinder(lambda: None).find_spec("logging") is None
+    assert _LoggingFinder(lambda: None).find_spec("another") is None
 
 
 @pytest.mark.parametrize("start_method", ["spawn", "forkserver"])

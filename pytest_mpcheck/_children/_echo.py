@@ -7,6 +7,7 @@ when the look at it began: neither much output nor output without end keeps anyb
 
 from __future__ import annotations
 
+import codecs
 import os
 import sys
 import threading
@@ -22,9 +23,11 @@ Place = Literal["nowhere", "streams", "terminal", "fixture"]
 """Where output goes besides the child's own files: nowhere; to `sys.stdout` and `sys.stderr`, as under ``-s``; to the
 terminal, past the capture that these two belong to; or to the two, because a fixture of the test reads them."""
 
-
 _BLOCK = 1024 * 1024
 """How much is passed on at once, in bytes."""
+
+_new_decoder = codecs.getincrementaldecoder("utf-8")
+"""Waits for the rest of a character that is not there as a whole yet."""
 
 
 class Echo:
@@ -37,6 +40,7 @@ class Echo:
     def __init__(self, place: Callable[[], Place]) -> None:
         self._place = place
         self._told: dict[tuple[Station, str], int] = {}
+        self._decoders: dict[tuple[Station, str], codecs.IncrementalDecoder] = {}
         self._lock = threading.RLock()  # a signal's handler may look too
         self._hearing = Hearing()
 
@@ -52,31 +56,41 @@ class Echo:
 
     def add(self, station: Station) -> None:
         """Look at one more child from now on."""
+        self._decoders |= {(station, name): _new_decoder("replace") for name in ("stdout", "stderr")}
         self._told |= {(station, "stdout"): 0, (station, "stderr"): 0}
         self._hearing.add(station)
 
     def pump(self) -> None:
         """Pass on what was written and told since the last look."""
-        place = self._place()
-        if place != "nowhere":
+        if self.wanted:
             with self._lock:
-                for (station, name), told in list(self._told.items()):
-                    stream: TextIO = getattr(sys, f"__{name}__" if place == "terminal" else name)
-                    end = station.size(name)
-                    for position in range(told, end, _BLOCK):
-                        data = station.read_bytes(name, position, min(_BLOCK, end - position))
-                        self._told[station, name] = position + len(data)
-                        _write(stream, data)
+                for station, name in list(self._told):
+                    self._pass_on(station, name)
         self._hearing.listen()
 
+    def _pass_on(self, station: Station, name: str) -> None:
+        file = station, name
+        stream: TextIO = getattr(sys, f"__{name}__" if self._place() == "terminal" else name)
+        end = station.size(name)
+        for position in range(self._told[file], end, _BLOCK):
+            data = station.read_bytes(name, position, min(_BLOCK, end - position))
+            self._told[file] = position + len(data)
+            if self.is_the_tests and not _is_text(data) and hasattr(stream, "buffer"):
+                stream.flush()
+                stream.buffer.write(data)  # who reads bytes gets them
+            else:
+                _write(stream, self._decoders[file].decode(data))
 
-def _write(stream: TextIO, data: bytes) -> None:
+
+def _is_text(data: bytes) -> bool:
     try:
-        stream.write(data.decode().replace(os.linesep, "\n"))
-    except UnicodeError:  # no text, or half a character, or one that the terminal has not got
-        if not hasattr(stream, "buffer"):
-            stream.write(data.decode(errors="replace"))
-            return
-        stream.flush()
-        stream.buffer.write(data)
+        data.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _write(stream: TextIO, text: str) -> None:
+    encoding = stream.encoding or "utf-8"  # a terminal's may lack what a child has written
+    stream.write(text.replace(os.linesep, "\n").encode(encoding, errors="backslashreplace").decode(encoding))
     stream.flush()

@@ -2,22 +2,28 @@
 
 Guarantees: each is heard once, in the thread that asks, as if it had come up here: warnings by
 `warnings.showwarning`, records by their loggers. It was the child's task to filter them; nothing here makes an error of
-a warning that was none there. Records of several children come in the order of their time.
+a warning that was none there. Records of several children come in the order of their time. They are read in blocks, and
+what is damaged is left out.
 """
 
 from __future__ import annotations
 
+import builtins
 import linecache
 import marshal
+import os
 import pickle
 import threading
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ._station import Station
 
 __all__ = ["Hearing"]
+
+_BLOCK = 1024 * 1024
+"""How much of a child is heard at once, in bytes; more if that is a single line."""
 
 
 class Hearing:
@@ -25,7 +31,7 @@ class Hearing:
 
     def __init__(self) -> None:
         self._heard: dict[Station, int] = {}
-        self._lock = threading.RLock()  # a signal's handler may look too
+        self._lock = threading.RLock()  # a signal's handler may listen too
 
     def add(self, station: Station) -> None:
         """Listen to one more child from now on."""
@@ -33,24 +39,36 @@ class Hearing:
 
     def listen(self) -> None:
         """Pass on what was told since the last time."""
+        stations = [station for station in list(self._heard) if os.access(station.path("told"), os.F_OK)]
+        ends = {station: station.size("told") for station in stations}
+        while told := self._take(ends):
+            for kind, facts in told:
+                if kind == "warning":
+                    _show_warning(facts)
+            records = [facts for kind, facts in told if kind == "log"]
+            if records:
+                from ._log_records import handle_record
+
+                for facts in sorted(records, key=lambda facts: facts["created"]):
+                    handle_record(facts)
+
+    def _take(self, ends: Mapping[Station, int]) -> list[tuple[str, dict[str, Any]]]:
         with self._lock:
-            told = [entry for station in list(self._heard) for entry in self._news(station)]
-        for kind, facts in told:
-            if kind == "warning":
-                _show_warning(facts)
-        records = [facts for kind, facts in told if kind == "log"]
-        if records:
-            from ._log_records import handle_record
+            return [entry for station, end in ends.items() for entry in self._news(station, end)]
 
-            for facts in sorted(records, key=lambda facts: facts["created"]):
-                handle_record(facts)
-
-    def _news(self, station: Station) -> Iterator[tuple[str, dict[str, Any]]]:
-        data = station.read_bytes("told", self._heard[station])
+    def _news(self, station: Station, end: int) -> Iterator[tuple[str, dict[str, Any]]]:
+        position = self._heard[station]
+        data = station.read_bytes("told", position, min(_BLOCK, end - position))
+        if b"\n" not in data:
+            data = station.read_bytes("told", position, end - position)
         lines = data[: data.rfind(b"\n") + 1]  # half a line is of a child that is writing, or was killed in it
         self._heard[station] += len(lines)
         for line in lines.splitlines():
-            yield marshal.loads(bytes.fromhex(line.decode()))
+            try:
+                kind, facts = marshal.loads(bytes.fromhex(line.decode()))
+            except (ValueError, EOFError, TypeError):
+                continue
+            yield kind, facts
 
 
 def _show_warning(facts: dict[str, Any]) -> None:
@@ -58,8 +76,7 @@ def _show_warning(facts: dict[str, Any]) -> None:
     try:
         message: Warning = pickle.loads(facts["message"])
     except Exception:  # its class is not to be found here, or cannot be made again
-        category = getattr(__import__("builtins"), facts["category"])
-        message = category(f"{facts['name']}: {facts['text']}")
+        message = getattr(builtins, facts["category"])(f"{facts['name']}: {facts['text']}")
     line = linecache.getline(filename, lineno).strip()
     where = f"# in child {facts['process']!r}"
     warnings.showwarning(message, type(message), filename, lineno, None, f"{line}  {where}" if line else where)

@@ -46,7 +46,7 @@ class Station:
     number: int
 
     def path(self, what: str) -> str:
-        """Return the path of one of the files: ``stdout``, ``stderr``, ``stacks``, ``task``, ``outcome``."""
+        """Return the path of one of the files: ``stdout``, ``stderr``, ``told``, ``stacks`` ..."""
         return os.path.join(self.folder, f"{self.number}.{what}")
 
     def read(self, what: str, limit: int = TEXT_LIMIT) -> str:
