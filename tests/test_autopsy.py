@@ -422,23 +422,27 @@ def test_origin_is_outside_of_the_package(tmp_path: Path, monkeypatch: pytest.Mo
     assert "test_origin_is_outside" in origin()
 
 
-@pytest.mark.mp(timeout=1)
-def test_pool_past_its_deadline_tells_all_workers(mp_pool: Any) -> None:
-    pool = mp_pool(3)
-    with pytest.raises(ChildStuck) as caught:
-        pool.map(stay, range(3), 1)
-    processes = caught.value.report.processes
-    assert len([facts for facts in processes if facts.name]) == 3
-    assert all("test_autopsy.py:" in facts.origin for facts in processes if facts.name)
+def pass_gate(folder: Path, number: int) -> None:
+    (folder / str(number)).touch()
+    os.close(os.open(folder / "gate", os.O_RDONLY))  # waits for a writer
 
 
-@pytest.mark.mp(timeout=1)
-def test_executor_past_its_deadline_tells_all_workers(mp_executor: Any) -> None:
-    executor = mp_executor(2)
-    futures = [executor.submit(stay) for _ in range(2)]
-    with pytest.raises(ChildStuck) as caught:
-        futures[0].result()
-    assert len([facts for facts in caught.value.report.processes if facts.name]) == 2
+@pytest.mark.parametrize("kind", ["pool", "executor"])
+def test_all_workers_are_told(mp_pool: Any, mp_executor: Any, tmp_path: Path, kind: str) -> None:
+    os.mkfifo(tmp_path / "gate")
+    owner = {"pool": mp_pool, "executor": mp_executor}[kind](2)
+    start = owner.submit if kind == "executor" else lambda task, *args: owner.apply_async(task, args)
+    pending = [start(pass_gate, tmp_path, number) for number in range(2)]
+    assert wait_until(lambda: len(list(tmp_path.iterdir())) == 3, Deadline(60))
+    error = owner._stuck()
+    assert isinstance(error, ChildStuck)
+    workers = [facts for facts in error.report.processes if facts.name]
+    assert len(workers) == 2
+    assert all("in pass_gate" in facts.stacks for facts in workers)
+    assert all(re.search(r"test_autopsy\.py:\d+ in \w+, with the task pass_gate", facts.origin) for facts in workers)
+    with open(tmp_path / "gate", "wb"):
+        for result in pending:
+            assert (result.result if kind == "executor" else result.get)() is None
 
 
 def test_script_past_its_deadline_tells_its_stacks(pytester: pytest.Pytester) -> None:
