@@ -76,6 +76,18 @@ def family(ready: Any) -> None:
         stay()
 
 
+def wait_for_family(ready: Any, pid: int) -> None:
+    """Wait until each member waits for a pipe."""
+    for _ in range(3):
+        assert ready.acquire(timeout=60)
+
+    def waiting() -> bool:
+        waits = [_platforms.waits_of(facts.process.pid) for facts in _platforms.tree_of(pid)]
+        return len(waits) == 4 and all("waits to read from pipe" in of_threads[0].what for of_threads in waits)
+
+    assert wait_until(waiting, Deadline(60))
+
+
 @pytest.fixture
 def facts() -> ProcessFacts:
     return ProcessFacts(ProcessId(11, "a"), 10, "python x.py", "sleeping", 2.04, 0.5, "spawn")
@@ -84,8 +96,7 @@ def facts() -> ProcessFacts:
 def test_stuck_family_is_told_whole(mp_process: ProcessFactory, mp_context: Any) -> None:
     ready = mp_context.Semaphore(0)
     child = mp_process(family, ready, name="mother")
-    for _ in range(3):
-        assert ready.acquire(timeout=60)
+    wait_for_family(ready, child.pid)
     with pytest.raises(ChildStuck) as caught:
         child.join(timeout=0.1)
     report = caught.value.report
@@ -114,8 +125,7 @@ def test_stuck_family_is_told_whole(mp_process: ProcessFactory, mp_context: Any)
 def test_running_child_is_reported_with_its_tree(mp_process: ProcessFactory, mp_context: Any) -> None:
     ready = mp_context.Semaphore(0)
     child = mp_process(family, ready, daemon=True)
-    for _ in range(3):
-        assert ready.acquire(timeout=60)
+    wait_for_family(ready, child.pid)
     assert len(child.report().processes) == 4
 
 
@@ -131,8 +141,7 @@ def test_ended_child_has_no_processes(mp_process: ProcessFactory) -> None:
 def test_each_way_of_looking_sees_the_same(mp_process: ProcessFactory, mp_context: Any, module: Any) -> None:
     ready = mp_context.Semaphore(0)
     child = mp_process(family, ready, daemon=True)
-    for _ in range(3):
-        assert ready.acquire(timeout=60)
+    wait_for_family(ready, child.pid)
     found = module.tree_of(child.pid)
     assert [facts.process.pid for facts in found] == [facts.process.pid for facts in _linux.tree_of(child.pid)]
     assert [facts.parent for facts in found[1:]] == [child.pid] * 3
@@ -318,8 +327,7 @@ def test_too_many_processes_are_not_all_asked(
     monkeypatch.setattr(_examination, "MOST", 1)
     ready = mp_context.Semaphore(0)
     child = mp_process(family, ready, daemon=True)
-    for _ in range(3):
-        assert ready.acquire(timeout=60)
+    wait_for_family(ready, child.pid)
     first, *others = child.report().processes
     assert first.stacks
     assert {facts.source for facts in others} == {"too many processes to ask each of them"}
@@ -548,6 +556,34 @@ def test_test_without_processes_ends_as_ever(pytester: pytest.Pytester) -> None:
     result = pytester.runpytest_subprocess("--timeout=0.5")
     result.assert_outcomes(failed=1)
     result.stdout.no_fnmatch_line("*alive below*")
+
+
+@pytest.mark.parametrize("workers", ["0", "1"])
+def test_what_is_told_by_a_dying_process(pytester: pytest.Pytester, workers: str) -> None:
+    pytester.makepyfile(
+        """
+        import os, subprocess, sys, threading
+
+        def test_it(mp_process, monkeypatch):
+            mp_process(print, "printed by the child").join()
+            over = threading.Event()
+            with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE):
+                monkeypatch.setattr(os, "_exit", lambda code: over.set())  # this process lives on
+                over.wait()
+        """
+    )
+    result = pytester.runpytest_subprocess(
+        "--timeout=3", "--timeout-method=thread", f"-n{workers}", "--mp-start-methods=fork"
+    )
+    result.assert_outcomes(passed=1)
+    (result.stderr if workers == "1" else result.stdout).fnmatch_lines(
+        [
+            "*processes of *::test_it?fork?*",
+            "alive below the process of the test when its time was up (1):",
+            "last of stdout of child 'ForkProcess-1' (pid *, fork):",
+            "printed by the child",
+        ]
+    )
 
 
 def test_debugger_is_left_alone(pytester: pytest.Pytester) -> None:
