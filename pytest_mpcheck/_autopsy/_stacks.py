@@ -1,7 +1,7 @@
 """The stacks of a living process: from inside, where it is armed to tell them, else from outside.
 
 From inside means that the process writes them itself (`_arming`). From outside its memory is read: by the interpreter,
-where it can do so (CPython 3.14 and later, for a process of the same version), else by py-spy, where it is installed.
+where it can do so (CPython 3.14 and later, for a process of the same version), or by py-spy, where it is installed.
 Neither needs the process to do anything, so a stopped one can be looked at as well.
 
 Guarantees: the signal goes only to a process that is known to have a handler for it; every way is given up after
@@ -15,6 +15,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from typing import Any
 
 from .. import _platforms
@@ -24,6 +25,9 @@ __all__ = ["PATIENCE", "ask", "look"]
 
 PATIENCE = 2.0
 """How long a process has to write its stacks, and py-spy to read them, in seconds."""
+
+_READS_ALL = sys.version_info >= (3, 15)
+"""Whether the interpreter reads whole stacks; Python 3.14 stops at the first call that came through C code."""
 
 CANNOT_ANSWER = ("stopped", "stopped by a debugger", "tracing-stop", "zombie")
 """States in which no process answers to a signal."""
@@ -77,7 +81,7 @@ def look(pid: int) -> tuple[str, str, str]:
         The stacks, and by what they were read; where there are none, an empty text, an empty one, and why.
     """
     obstacles = []
-    for name, read in (("the interpreter", _unwind), ("py-spy", _spy)):
+    for name, read in _readers():
         try:
             text = read(pid)
         except Exception as error:  # what is read there may change while it is read
@@ -86,6 +90,11 @@ def look(pid: int) -> tuple[str, str, str]:
         if text:
             return text, name, ""
     return "", "", "; ".join(obstacles) or "they cannot be read from outside: that takes CPython 3.14, or py-spy"
+
+
+def _readers() -> tuple[tuple[str, Callable[[int], str]], ...]:
+    interpreter, spy = ("the interpreter", _unwind), ("py-spy", _spy)
+    return (interpreter, spy) if _READS_ALL else (spy, interpreter)
 
 
 def _unwind(pid: int) -> str:
@@ -99,6 +108,8 @@ def _unwind(pid: int) -> str:
         frames = [f'  File "{frame.filename}", line {_line(frame)} in {frame.funcname}' for frame in thread.frame_info]
         if frames:
             lines += [f"Thread {thread.thread_id} (most recent call first):", *frames]
+    if lines and not _READS_ALL:
+        lines.append("(Python 3.14 reads no further out than to the first call that came through C code)")
     return "\n".join(lines)
 
 

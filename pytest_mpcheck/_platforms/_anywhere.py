@@ -34,26 +34,34 @@ def tree_of(pid: int) -> tuple[ProcessFacts, ...]:
     from .._process_facts import ProcessFacts
 
     found: list[ProcessFacts] = []
+    commands: dict[int, str] = {}
     lineage: dict[int, str] = {}
-    with contextlib.suppress(psutil.Error):
+    try:
         root = psutil.Process(pid)
-        commands = {root.ppid(): ""}
-        for process in (root, *root.children(recursive=True)):
-            with contextlib.suppress(psutil.Error):  # it has ended meanwhile
-                parent, state = process.ppid(), process.status()
-                command = "" if state == psutil.STATUS_ZOMBIE else " ".join(process.cmdline())
-                times = process.cpu_times()
-                commands[process.pid] = command
-                lineage[process.pid] = start_method_of(
-                    command, is_forked=command == commands.get(parent) != "", parent=lineage.get(parent, "")
-                )
+        around = [*reversed(root.parents()), root, *root.children(recursive=True)]
+    except psutil.Error:
+        return ()
+    for process in around:
+        with contextlib.suppress(psutil.Error):  # it has ended meanwhile, or is not ours to look at
+            parent, state, times, created = (
+                process.ppid(),
+                process.status(),
+                process.cpu_times(),
+                process.create_time(),
+            )
+            command = "" if state == psutil.STATUS_ZOMBIE else " ".join(process.cmdline())
+            commands[process.pid] = command
+            lineage[process.pid] = start_method_of(
+                command, is_forked=command == commands.get(parent) != "", parent=lineage.get(parent, "")
+            )
+            if process.pid == pid or found:
                 found.append(
                     ProcessFacts(
-                        process=ProcessId(process.pid, repr(process.create_time())),
+                        process=ProcessId(process.pid, repr(created)),
                         parent=parent,
                         command=command,
                         state="waiting for a device" if state == psutil.STATUS_DISK_SLEEP else str(state),
-                        age=seconds_since(process.create_time()),
+                        age=seconds_since(created),
                         cpu=times.user + times.system,
                         start_method=lineage[process.pid],
                     )

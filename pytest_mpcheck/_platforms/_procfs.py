@@ -54,25 +54,23 @@ def tree_of(pid: int) -> tuple[ProcessFacts, ...]:
     ticks = os.sysconf("SC_CLK_TCK") if hasattr(os, "sysconf") else 100
     uptime = float((PROC / "uptime").read_text().split()[0])
     found: list[ProcessFacts] = []
-    lineage: dict[int, str] = {}
+
+    def how(this: int) -> str:
+        stat, parent = stats[this], stats.get(stats[this].parent)
+        is_forked = parent is not None and stat.stack == parent.stack != "0"  # `exec` chooses a new place for it
+        return start_method_of(_command(this), is_forked=is_forked, parent=how(stat.parent) if is_forked else "")
 
     def visit(this: int) -> None:
-        stat, parent = stats[this], stats.get(stats[this].parent)
-        command = _command(this)
-        lineage[this] = start_method_of(
-            command,
-            is_forked=parent is not None and stat.stack == parent.stack != "0",  # `exec` chooses a new place for it
-            parent=lineage.get(stat.parent, ""),
-        )
+        stat = stats[this]
         found.append(
             ProcessFacts(
                 process=ProcessId(this, str(stat.started)),
                 parent=stat.parent,
-                command=command,
+                command=_command(this),
                 state=_STATES.get(stat.state, f"in state {stat.state}"),
                 age=max(0.0, uptime - stat.started / ticks),
                 cpu=stat.cpu / ticks,
-                start_method=lineage[this],
+                start_method=how(this),
             )
         )
         for child in sorted(children.get(this, ()), key=lambda pid: (stats[pid].started, pid)):
