@@ -16,7 +16,7 @@ from .. import _platforms
 from .._records import ProcessId, Straggler
 from ._doors import NOTES
 
-__all__ = ["Scope", "is_helper", "is_tracker"]
+__all__ = ["Scope", "is_tracker"]
 
 _KEEPER = os.path.join("pytest_mpcheck", "_keeper", "_main.py")
 
@@ -58,6 +58,24 @@ class Scope:
         """Return whether a process took leave on purpose: it made itself a session of its own."""
         return straggler.session != self.session and not self.strict
 
+    def is_helper(self, straggler: Straggler, everybody: tuple[Straggler, ...]) -> bool:
+        """Return whether a process is a resource tracker or a fork server, which end by themselves.
+
+        A child of a fork server has the server's command line. It is told from the server by who its parent is. Where
+        pytest has ended its parent may be anybody, and it passes for a server.
+
+        Args:
+            straggler: The process.
+            everybody: All that belong to the scope.
+        """
+        if is_tracker(straggler):
+            return True
+        servers = {one.process.pid for one in everybody if _SERVER in one.command}
+        if straggler.process.pid not in servers or straggler.parent in servers:
+            return False
+        masters = {self.pytest.pid, *(one.process.pid for one in everybody)}
+        return straggler.parent in masters or not _platforms.is_alive(self.pytest)
+
     def _is_kept(self, straggler: Straggler) -> bool:
         return any(fnmatchcase(text, pattern) for pattern in self.keep for text in (straggler.name, straggler.command))
 
@@ -74,14 +92,3 @@ class Scope:
 def is_tracker(straggler: Straggler) -> bool:
     """Return whether a process is a resource tracker, which unlinks what others left behind and then ends."""
     return _TRACKER in straggler.command
-
-
-def is_helper(straggler: Straggler, everybody: tuple[Straggler, ...]) -> bool:
-    """Return whether a process may be a resource tracker or a fork server, which end by themselves.
-
-    A child of a fork server has the server's command line. It is told from the server by its parent, while that lives.
-    """
-    if is_tracker(straggler):
-        return True
-    servers = {one.process.pid for one in everybody if _SERVER in one.command}
-    return straggler.process.pid in servers and straggler.parent not in servers
