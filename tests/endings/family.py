@@ -1,4 +1,4 @@
-"""A family of processes, each of which lives until somebody ends it; also a program that is one of them.
+"""A family of processes, each of which lives on when pytest has ended; also a program that is one of them.
 
 Guarantees: it needs nothing but the standard library, and of that little. A member writes its pid into the folder of
 the family, whole or not at all, once it is what it is to be. By turns members are *stubborn*: they note SIGTERM, and
@@ -29,6 +29,10 @@ SORTS = ("executed", "scrubbed", *(("born",) if hasattr(os, "fork") else ()))
 """What everybody may start."""
 
 
+LIFETIME = 6000
+"""How often a member looks whether it is released: some minutes. Nobody is to stay where he who looks on was killed."""
+
+
 def children_of(name: str) -> list[str]:
     """Return the names of those that a child of this name starts."""
     return [f"{name}.{sort}" for sort in (*SORTS, *(() if name.endswith("-daemon") else ("started",)))]
@@ -53,7 +57,9 @@ def live(folder: str, name: str, parent: bool = False) -> None:
     signal.signal(signal.SIGTERM, note if stubborn else signal.SIG_DFL)
     write(folder, f"{name}.pid", str(os.getpid()))
     is_released = parent and "-fixture-" in name
-    while not (is_released and os.path.exists(os.path.join(folder, "release"))):
+    for _ in range(LIFETIME):
+        if is_released and os.path.exists(os.path.join(folder, "release")):
+            break
         time.sleep(0.05)
     del children
     os._exit(0)  # nobody waits for the grandchildren

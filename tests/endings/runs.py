@@ -25,7 +25,7 @@ __all__ = ["Run"]
 
 HERE = Path(__file__).parent
 
-PATIENCE = 60.0
+PATIENCE = 30.0
 """Seconds for what comes soon on a quick machine."""
 
 
