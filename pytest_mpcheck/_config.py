@@ -5,34 +5,62 @@ A value of a marker goes before the command line's, that before the ini file's, 
 
 from __future__ import annotations
 
+import contextlib
+import os
+
 import pytest
 
 from ._errors import BadSetting
+from ._keeper._run import Run
 from ._platforms import available_kinds
 from ._settings import START_METHODS, Kind, MarkSettings, Settings, parse_mark, parse_settings
 
 __all__ = [
     "MARKER",
+    "RUN",
     "SETTINGS",
     "add_options",
+    "answer_to_both_names",
     "check_effect",
     "choose_kinds",
     "is_mp_test",
     "mark_of",
+    "new_run",
     "read_settings",
 ]
 
 FOR_PROCESSES_ONLY = frozenset(("mp_start_method", "mp_context", "mp_script"))
 """Fixtures that make no sense over threads and interpreters."""
 
+NAMES = frozenset(("mpcheck", "pytest_mpcheck.plugin"))
+"""What ``-p`` may call the plugin: its entry point and its module."""
+
 SETTINGS = pytest.StashKey[Settings]()
 """Where the configuration keeps the settings that hold for the whole run."""
+
+RUN = pytest.StashKey[Run]()
+"""Where the configuration keeps what the run has started."""
 
 MARKER = (
     "mp(start_methods=None, backends=None, timeout=None): the test starts processes; run it under these start methods "
     "(or, where it uses mp_backend, these backends), with this deadline in seconds for every wait. "
     "It fails when it starts none."
 )
+
+
+def answer_to_both_names(manager: pytest.PytestPluginManager) -> None:
+    """Let nobody load the plugin a second time under its other name, which pytest refuses.
+
+    Args:
+        manager: The plugin manager, which has loaded it under one of its `NAMES`.
+    """
+    for name in NAMES:
+        if manager.get_plugin(name) is None and not manager.is_blocked(name):
+            manager.register(_SecondName(), name)
+
+
+class _SecondName:
+    """Stands in for the plugin under the name that it was not loaded by."""
 
 
 def add_options(parser: pytest.Parser) -> None:
@@ -54,9 +82,17 @@ def add_options(parser: pytest.Parser) -> None:
         metavar="PLATFORM",
         help="pretend to be on linux, macos or windows: offer that platform's start methods and its default only",
     )
+    group.addoption(
+        "--mp-guard",
+        metavar="GUARD",
+        help="look after every process that the run starts, through whatever library: off, warn, or strict (those in a "
+        "session of their own too); the default is warn where the plugin is named by -p mpcheck, else off",
+    )
     parser.addini("mp_start_methods", "as --mp-start-methods", type="args", default=None)
     parser.addini("mp_timeout", "as --mp-timeout", default=None)
     parser.addini("mp_platform", "as --mp-platform", default=None)
+    parser.addini("mp_guard", "as --mp-guard", default=None)
+    parser.addini("mp_keep", "patterns of names and command lines of processes to leave alone", type="linelist")
 
 
 def read_settings(config: pytest.Config) -> Settings:
@@ -66,7 +102,7 @@ def read_settings(config: pytest.Config) -> Settings:
         pytest.UsageError: A value makes no sense.
     """
     raw: dict[str, tuple[object, str]] = {}
-    for name in ("start_methods", "timeout", "platform"):
+    for name in ("start_methods", "timeout", "platform", "guard"):
         value, origin = config.getoption(f"mp_{name}"), f"command line --mp-{name.replace('_', '-')}"
         if value is None:
             value, origin = (
@@ -75,10 +111,25 @@ def read_settings(config: pytest.Config) -> Settings:
             )
         if value is not None:
             raw[name] = (",".join(value) if isinstance(value, list) else value), origin
+    if "guard" not in raw and not NAMES.isdisjoint(config.getoption("plugins")):
+        raw["guard"] = "warn", "command line -p"
+    if keep := config.getini("mp_keep"):
+        raw["keep"] = keep, f"ini mp_keep{f' in {config.inipath}' if config.inipath else ''}"
     try:
         return parse_settings(raw)
     except BadSetting as error:
         raise pytest.UsageError(str(error)) from None
+
+
+def new_run(config: pytest.Config, settings: Settings) -> Run:
+    """Make what looks after the processes of a run; nothing is done by that."""
+
+    def stderr() -> int:
+        capture = config.pluginmanager.getplugin("capturemanager")
+        with capture.global_and_fixture_disabled() if capture else contextlib.nullcontext():
+            return os.dup(2)
+
+    return Run(settings.guard, settings.keep, stderr, has_controller=hasattr(config, "workerinput"))
 
 
 def mark_of(node: pytest.Item | pytest.Collector) -> MarkSettings:

@@ -18,7 +18,9 @@ __all__ = [
     "Returned",
     "ScriptRun",
     "Signalled",
+    "Straggler",
     "Stuck",
+    "Swept",
 ]
 
 
@@ -147,3 +149,37 @@ class ScriptRun:
     stdout: str
     stderr: str
     survivors: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Straggler:
+    """A living process that belongs to a run, or to one test of it.
+
+    Attributes:
+        process: Which process.
+        parent: The pid of its parent.
+        session: The session it is in; 0 where the platform has no sessions.
+        name: The short name that the platform gives it.
+        command: Its command line; a forked one has that of the process it was forked from.
+    """
+
+    process: ProcessId
+    parent: int
+    session: int
+    name: str
+    command: str
+
+
+@dataclass(frozen=True, slots=True)
+class Swept:
+    """What a sweep has done.
+
+    Attributes:
+        ended: Those that were ended, and are to be told.
+        left: Those that took leave on purpose, and were left alone.
+        undead: Those that were still there after SIGKILL.
+    """
+
+    ended: tuple[Straggler, ...] = ()
+    left: tuple[Straggler, ...] = ()
+    undead: tuple[Straggler, ...] = ()

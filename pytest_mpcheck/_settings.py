@@ -22,6 +22,9 @@ START_METHODS = ("fork", "spawn", "forkserver")
 BACKENDS = (*START_METHODS, "thread", "interpreter")
 """Every kind of worker that `mp_backend` knows."""
 
+GUARDS = ("off", "warn", "strict")
+"""Whether every process of the run is looked after, and how strictly."""
+
 DEFAULT_TIMEOUT = 30.0
 
 
@@ -46,11 +49,15 @@ class Settings:
         start_methods: Names of start methods, or the words ``all`` or ``default``.
         timeout: Deadline of every wait, in seconds.
         platform: The platform to pretend, or the real one.
+        guard: One of `GUARDS`.
+        keep: Patterns of the processes that no guard ends.
     """
 
     start_methods: tuple[str, ...]
     timeout: float
     platform: str
+    guard: str = "off"
+    keep: tuple[str, ...] = ()
 
     @property
     def offer(self) -> Offer:
@@ -113,11 +120,15 @@ def parse_settings(raw: Mapping[str, tuple[object, str]]) -> Settings:
     Raises:
         BadSetting: A value makes no sense.
     """
-    methods, timeout, platform = (raw.get(name) for name in ("start_methods", "timeout", "platform"))
+    methods, timeout, platform, guard, keep = (
+        raw.get(name) for name in ("start_methods", "timeout", "platform", "guard", "keep")
+    )
     return Settings(
         start_methods=_names(*methods, (*START_METHODS, "all", "default"), "start method") if methods else ("all",),
         timeout=_seconds(*timeout) if timeout else DEFAULT_TIMEOUT,
         platform=_names(*platform, tuple(OFFERS), "platform", only_one=True)[0] if platform else CURRENT,
+        guard=_names(*guard, GUARDS, "guard", only_one=True)[0] if guard else "off",
+        keep=_patterns(*keep) if keep else (),
     )
 
 
@@ -177,6 +188,18 @@ def _names(value: object, origin: str, known: tuple[str, ...], noun: str, *, onl
                 f"unknown {noun} {name!r} from {origin}: there is {', '.join(known)}{_nearest(name, known)}"
             )
     return tuple(names)
+
+
+def _patterns(value: object, origin: str) -> tuple[str, ...]:
+    """Check patterns of processes: a list of texts, none of them empty or one that takes in everything."""
+    patterns = tuple(value) if isinstance(value, (list, tuple)) else (value,)
+    for pattern in patterns:
+        if not isinstance(pattern, str) or not pattern.strip("*").strip():
+            raise BadSetting(
+                f"pattern {pattern!r} from {origin} names no process: give patterns of command lines or names, "
+                f"such as *ssh-agent*"
+            )
+    return patterns
 
 
 def _seconds(value: object, origin: str) -> float:

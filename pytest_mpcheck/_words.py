@@ -9,14 +9,29 @@ import signal
 from collections.abc import Iterator
 from typing import assert_never
 
-from ._records import ChildReport, Exited, Outcome, Raised, Returned, Signalled, Stuck
+from ._records import ChildReport, Exited, Outcome, ProcessId, Raised, Returned, Signalled, Straggler, Stuck, Swept
 
-__all__ = ["RAISE_THE_LIMIT", "child_line", "ending", "exit_words", "message", "output_sections", "signal_name", "tail"]
+__all__ = [
+    "RAISE_THE_LIMIT",
+    "child_line",
+    "ending",
+    "exit_words",
+    "keeper_lines",
+    "message",
+    "output_sections",
+    "signal_name",
+    "swept_lines",
+    "tail",
+]
 
 RAISE_THE_LIMIT = "raise the limit (--mp-timeout, mp_timeout, @pytest.mark.mp(timeout=...))"
 
 TAIL_LINES = 20
 """How much of a child's output goes into a message; the report sections have all of it."""
+
+
+_COMMAND = 200
+"""How much of a command line is told."""
 
 
 def signal_name(number: int) -> str:
@@ -92,6 +107,57 @@ def output_sections(report: ChildReport) -> Iterator[tuple[str, str]]:
     for stream, text in (("stdout", report.stdout), ("stderr", report.stderr)):
         if text:
             yield f"{stream} of {child_line(report)}", text
+
+
+def swept_lines(swept: Swept, where: str) -> list[str]:
+    """Tell what a sweep has done, a line for each process; nothing when it found nobody.
+
+    Args:
+        swept: What it has done.
+        where: What they had been left by, such as ``at the end of the run``.
+    """
+    lines = []
+    for stragglers, has, remedy in (
+        (
+            swept.ended,
+            f"still running {where}, ended now",
+            "join or terminate them where they are started; mp_keep names those that are to stay",
+        ),
+        (
+            swept.left,
+            f"in a session of their own {where}, left alone",
+            "nothing, if that is on purpose; mp_keep names those that are not to be told, --mp-guard=strict ends them",
+        ),
+        (swept.undead, f"still there {where}, even after SIGKILL", "see what the kernel holds them in"),
+    ):
+        if stragglers:
+            lines += [f"{_count(stragglers)} {has}:", *(f"    {_straggler_line(one)}" for one in stragglers)]
+            lines.append(f"what to do: {remedy}")
+    return lines
+
+
+def keeper_lines(pytest: ProcessId, swept: Swept, ended: ProcessId) -> list[str]:
+    """Tell on behalf of the keeper that pytest has ended too early, and what became of its processes.
+
+    Args:
+        pytest: The process of pytest.
+        swept: What the keeper has done.
+        ended: Whose end it was: pytest's own, or that of the controller of a worker of pytest-xdist.
+    """
+    whose = "" if ended == pytest else f", because its controller (pid {ended.pid}) had ended"
+    how = "by a signal, a crash or os._exit" if ended == pytest else "with it"
+    head = f"pytest-mpcheck: pytest (pid {pytest.pid}) ended before its run was over, {how}{whose}"
+    found = swept_lines(swept, "after it")
+    return [f"{head}:", *found] if found else [f"{head}; no process of the run was left"]
+
+
+def _count(stragglers: tuple[Straggler, ...]) -> str:
+    return "1 process" if len(stragglers) == 1 else f"{len(stragglers)} processes"
+
+
+def _straggler_line(straggler: Straggler) -> str:
+    command = straggler.command
+    return f"pid {straggler.process.pid}: {command if len(command) <= _COMMAND else command[:_COMMAND] + '...'}"
 
 
 def _indent(text: str) -> str:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import pytest
 
-from ._config import SETTINGS, mark_of
+from ._config import RUN, SETTINGS, mark_of
 from ._errors import NoSuchWorkers
 
 if TYPE_CHECKING:
@@ -92,7 +92,9 @@ def _mp_nursery(request: pytest.FixtureRequest, _mp_kind: str) -> Iterator[Nurse
 
     timeout = mark_of(request.node).timeout or request.config.stash[SETTINGS].timeout
     echo = request.config.getoption("capture") == "no"
-    nursery = request.node.stash[NURSERY] = Nursery(_mp_kind, timeout, _modules(request), echo=echo)
+    nursery = request.node.stash[NURSERY] = Nursery(
+        _mp_kind, timeout, _modules(request), echo=echo, new_scope=request.config.stash[RUN].new_scope
+    )
     try:
         yield nursery
         if request.node.stash.get(PASSED, False):

@@ -3,11 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Generator
+from typing import Any
 
 import pytest
 
-from ._config import MARKER, SETTINGS, add_options, check_effect, choose_kinds, is_mp_test, mark_of, read_settings
+from ._config import (
+    MARKER,
+    RUN,
+    SETTINGS,
+    add_options,
+    answer_to_both_names,
+    check_effect,
+    choose_kinds,
+    is_mp_test,
+    mark_of,
+    new_run,
+    read_settings,
+)
 from ._errors import BadSetting
+from ._leftovers import show_swept, sweep, take_swept
 from .fixtures import (
     NURSERY,
     PASSED,
@@ -38,13 +52,38 @@ __all__ = [
 ]
 
 
-def pytest_addoption(parser: pytest.Parser) -> None:
+def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginManager) -> None:
+    answer_to_both_names(pluginmanager)
     add_options(parser)
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    config.stash[SETTINGS] = read_settings(config)
+    settings = config.stash[SETTINGS] = read_settings(config)
     config.addinivalue_line("markers", MARKER)
+    run = config.stash[RUN] = new_run(config, settings)
+    if settings.guard != "off":
+        run.watch()
+
+
+@pytest.hookimpl(wrapper=True, trylast=True)  # inside of whoever tells the world that the session is over
+def pytest_sessionfinish(session: pytest.Session) -> Generator[None, object, object]:
+    result = yield
+    sweep(session.config)
+    return result
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    take_swept(node)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    show_swept(terminalreporter)
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    if RUN in config.stash:
+        config.stash[RUN].close()
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

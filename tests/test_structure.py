@@ -21,14 +21,15 @@ ROOT = Path(pytest_mpcheck.__file__).parent
 ROWS = (
     ("_records", "_errors", "_clock", "_table"),
     ("_platforms", "_settings", "_words"),
+    ("_keeper",),
     ("_children",),
     ("_checks", "_comparison"),
-    ("_config", "fixtures"),
+    ("_config", "_leftovers", "fixtures"),
     ("plugin", "__main__"),
 )
 """The strata, lowest first; the modules of one row may know each other."""
 
-WITH_PYTEST = ("_config", "fixtures", "plugin")
+WITH_PYTEST = ("_config", "_leftovers", "fixtures", "plugin")
 
 
 def module_names() -> list[str]:

@@ -43,6 +43,7 @@ def run(station: Station, call: Callable[[], object]) -> None:
 
 def settle_in(station: Station) -> None:
     """Make this process one whose output, stacks and end are in the hands of the test."""
+    os.environ[_platforms.MARK] = station.folder  # whatever program it starts belongs to the test
     _redirect(station)
     _tell_crashes()
     if sys.platform != "win32" and _platforms.STACK_SIGNAL is not None:

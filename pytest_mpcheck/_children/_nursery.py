@@ -6,9 +6,8 @@ workers: join them, and hear of their failures.
 
 from __future__ import annotations
 
+import contextlib
 import os
-import shutil
-import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor
 from multiprocessing import get_context
@@ -17,6 +16,7 @@ from typing import Any, NoReturn, Protocol
 
 from .._clock import Deadline
 from .._errors import MpcheckError, NoSuchWorkers, NotPicklable
+from .._keeper._scope import Scope
 from .._records import ScriptRun
 from .._words import output_sections
 from ._child import GRACE, Child, Worker
@@ -28,6 +28,7 @@ from ._process import ProcessWorker
 from ._roster import Roster
 from ._script import run_script
 from ._station import Station
+from ._stragglers import Grounds
 from ._thread import ThreadWorker
 from ._threads import WatchedThreadPool, WatchedThreads, thread_executor
 
@@ -47,9 +48,18 @@ class Nursery:
         timeout: Deadline of every wait, in seconds.
         modules: Names of the modules that the test's own functions may stand in.
         echo: Whether to pass the children's output on as it comes.
+        new_scope: Makes the scope of the test in that of its run; ``None`` for a test that belongs to no run.
     """
 
-    def __init__(self, kind: str, timeout: float, modules: Iterable[str], *, echo: bool) -> None:
+    def __init__(
+        self,
+        kind: str,
+        timeout: float,
+        modules: Iterable[str],
+        *,
+        echo: bool,
+        new_scope: Callable[[], Scope] | None = None,
+    ) -> None:
         self.kind = kind
         self.timeout = timeout
         self.echo = Echo(echo)
@@ -57,7 +67,8 @@ class Nursery:
         self._modules = tuple(modules)
         self._rosters: list[Roster] = []
         self._scripts: list[tuple[str, Station]] = []
-        self._folder: str | None = None
+        self._new_scope = new_scope
+        self._grounds: Grounds | None = None
         self._stations = 0
 
     @property
@@ -168,7 +179,20 @@ class Nursery:
             _raise_together(errors[::-1])
 
     def close(self) -> None:
-        """End whatever still runs, and give back all that was taken. Idempotent."""
+        """End whatever still runs, and give back all that was taken. Idempotent.
+
+        Whoever interrupts it (Ctrl-C once more) gets everything killed at once.
+        """
+        try:
+            self._end_members()
+            if self._grounds is not None:
+                self._grounds.clear()
+        except BaseException:
+            self._kill_everybody()
+            raise
+        self._grounds = None
+
+    def _end_members(self) -> None:
         children = [member for member in self.members if isinstance(member, Child)]
         for child in children:
             child.ask_to_end()
@@ -181,9 +205,16 @@ class Nursery:
             member.end()
         self.members.clear()
         self.echo.pump()
-        if self._folder is not None:
-            shutil.rmtree(self._folder, ignore_errors=True)
-            self._folder = None
+
+    def _kill_everybody(self) -> None:
+        for member in self.members:
+            if isinstance(member, Child):
+                with contextlib.suppress(MpcheckError):  # a thread cannot be ended
+                    member.kill()
+        for roster in self._rosters:
+            roster.kill()
+        if self._grounds is not None:
+            self._grounds.clear_at_once()
 
     def sections(self) -> Iterator[tuple[str, str]]:
         """Yield a heading and a text for everything that the workers have written."""
@@ -217,10 +248,10 @@ class Nursery:
         return roster
 
     def _new_station(self) -> Station:
-        if self._folder is None:
-            self._folder = tempfile.mkdtemp(prefix="mpcheck-")
+        if self._grounds is None:
+            self._grounds = Grounds(self._new_scope and self._new_scope())
         self._stations += 1
-        return Station(self._folder, self._stations)
+        return Station(self._grounds.folder, self._stations)
 
 
 def _raise_together(errors: list[Exception]) -> NoReturn:

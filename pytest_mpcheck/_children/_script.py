@@ -63,7 +63,8 @@ def run_script(
             stdin=subprocess.DEVNULL,
             stdout=stdout,
             stderr=stderr,
-            **({"pass_fds": (lifeline,), "start_new_session": True} if os.name == "posix" else {}),  # type: ignore[call-overload]
+            env={**os.environ, _platforms.MARK: station.folder},
+            **({"pass_fds": (lifeline,), "process_group": 0} if os.name == "posix" else {}),  # type: ignore[call-overload]
         )
     os.close(lifeline)
     identity = ProcessId(process.pid, _platforms.start_token(process.pid))

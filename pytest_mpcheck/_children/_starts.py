@@ -10,6 +10,8 @@ from contextlib import contextmanager
 from multiprocessing.process import BaseProcess
 from typing import Any
 
+from .._keeper._launch import is_at_work
+
 __all__ = ["StartLog", "record_starts"]
 
 
@@ -26,7 +28,7 @@ class StartLog:
     def _counted(self, start: Callable[..., Any]) -> Callable[..., Any]:
         @functools.wraps(start)
         def counting(*args: Any, **kwargs: Any) -> Any:
-            self.count += 1
+            self.count += not is_at_work()
             return start(*args, **kwargs)
 
         return counting

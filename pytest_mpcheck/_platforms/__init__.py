@@ -9,6 +9,12 @@
 `end_group(pid)`       end every process of that group
 `start_token(pid)`     when a process started, as text that compares
 `STACK_SIGNAL`         the signal that asks a child for its stacks, ``None`` where no signal can
+`is_alive(process)`    whether a process, that one and no later one with its pid, has not ended
+`end(process)`         ask a process to end, or kill it; never a later one with its pid
+`find(scope, ...)`     the living processes that carry the mark of a scope, or descend from one that does
+`first_end(...)`       wait until one of some processes has ended, or a word comes through a pipe
+`start_apart(...)`     start a process that is neither child of this one nor in its session
+`doors()`              the functions by which the standard library starts processes
 =====================  =================================================================================
 
 `OFFERS` is what each platform offers its users, for those who want to see another platform than their own.
@@ -21,22 +27,68 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 
 if sys.platform == "win32":  # pragma: needs windows
-    from ._windows import STACK_SIGNAL, end_group, exit_handle, follow_parent, group_members, start_token
+    from ._windows import (
+        STACK_SIGNAL,
+        doors,
+        end,
+        end_group,
+        exit_handle,
+        find,
+        first_end,
+        follow_parent,
+        group_members,
+        is_alive,
+        start_apart,
+        start_token,
+    )
 elif sys.platform == "darwin":  # pragma: needs macos
-    from ._macos import STACK_SIGNAL, end_group, exit_handle, follow_parent, group_members, start_token
+    from ._macos import (
+        STACK_SIGNAL,
+        doors,
+        end,
+        end_group,
+        exit_handle,
+        find,
+        first_end,
+        follow_parent,
+        group_members,
+        is_alive,
+        start_apart,
+        start_token,
+    )
 else:
-    from ._linux import STACK_SIGNAL, end_group, exit_handle, follow_parent, group_members, start_token
+    from ._linux import (
+        STACK_SIGNAL,
+        doors,
+        end,
+        end_group,
+        exit_handle,
+        find,
+        first_end,
+        follow_parent,
+        group_members,
+        is_alive,
+        start_apart,
+        start_token,
+    )
 
 __all__ = [
     "CURRENT",
+    "MARK",
     "OFFERS",
     "STACK_SIGNAL",
     "Offer",
     "available_kinds",
+    "doors",
+    "end",
     "end_group",
     "exit_handle",
+    "find",
+    "first_end",
     "follow_parent",
     "group_members",
+    "is_alive",
+    "start_apart",
     "start_token",
 ]
 
@@ -69,6 +121,9 @@ def available_kinds() -> tuple[str, ...]:
     interpreters = ("interpreter",) if find_spec("concurrent.interpreters") else ()
     return (*get_all_start_methods(), "thread", *interpreters)
 
+
+MARK = "MPCHECK_SCOPE"
+"""The variable of the environment that names a scope to every program that is started in it; see `find`."""
 
 CURRENT = {"win32": "windows", "darwin": "macos"}.get(sys.platform, "linux")
 """The name, in `OFFERS`, of the platform that this is."""

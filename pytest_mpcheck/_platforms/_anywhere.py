@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-__all__ = ["start_token"]
+import contextlib
+import os
+from collections.abc import Collection, Iterator
+from typing import Any
+
+from .._records import ProcessId, Straggler
+
+__all__ = ["end", "find", "is_alive", "start_token"]
 
 
 def start_token(pid: int) -> str:
@@ -13,3 +20,79 @@ def start_token(pid: int) -> str:
         return repr(psutil.Process(pid).create_time())
     except psutil.Error:
         return ""
+
+
+def is_alive(process: ProcessId) -> bool:
+    """Return whether a process has not ended; a zombie has."""
+    import psutil
+
+    try:
+        found = psutil.Process(process.pid)
+        return repr(found.create_time()) == process.start_token and found.status() != psutil.STATUS_ZOMBIE
+    except psutil.Error:
+        return False
+
+
+def end(process: ProcessId, *, kill: bool) -> None:
+    """Ask a process to end, or kill it; nothing happens when it is gone, whoever has its pid now.
+
+    Args:
+        process: The process.
+        kill: Whether to leave it no choice.
+    """
+    import psutil
+
+    with contextlib.suppress(psutil.Error):
+        found = psutil.Process(process.pid)
+        if repr(found.create_time()) == process.start_token:
+            (found.kill if kill else found.terminate)()
+
+
+def find(scope: str, mark: str, since: ProcessId, noted: Collection[ProcessId] = ()) -> tuple[Straggler, ...]:
+    """Find the living processes that belong to a scope.
+
+    Args:
+        scope: A folder. Who has a file in it open, or got it in its environment, belongs to the scope.
+        mark: The name in the environment that says so.
+        since: A process older than every one that could belong to it.
+        noted: Processes that are known to belong to it.
+
+    Returns:
+        They and their descendants, the oldest first; this process and its ancestors do not count.
+    """
+    import psutil
+
+    everything: dict[int, Any] = {process.pid: process for process in psutil.process_iter()}
+    oldest = float(since.start_token or 0)
+    known = {(process.pid, process.start_token) for process in noted}
+    me = psutil.Process()
+    aside = {me.pid, *(ancestor.pid for ancestor in me.parents())}
+    members: dict[int, Straggler] = {}
+    for pid, process in everything.items():
+        with contextlib.suppress(psutil.Error, OSError):
+            if pid in aside or process.create_time() < oldest or process.status() == psutil.STATUS_ZOMBIE:
+                continue
+            token = repr(process.create_time())
+            ancestors = {ancestor.pid for ancestor in process.parents()}
+            if (
+                (pid, token) in known
+                or any(_lies_in(path, scope) for path in _marks(process, mark))
+                or not ancestors.isdisjoint(members)
+            ):
+                session = os.getsid(pid) if hasattr(os, "getsid") else 0
+                command = " ".join(process.cmdline()) or process.name()
+                members[pid] = Straggler(ProcessId(pid, token), process.ppid(), session, process.name(), command)
+    return tuple(members.values())
+
+
+def _marks(process: Any, mark: str) -> Iterator[str]:
+    import psutil
+
+    with contextlib.suppress(psutil.Error, OSError):
+        yield process.environ().get(mark, "")
+    with contextlib.suppress(psutil.Error, OSError):
+        yield from (file.path for file in process.open_files())
+
+
+def _lies_in(path: str, scope: str) -> bool:
+    return path == scope or path.startswith(scope + os.sep)

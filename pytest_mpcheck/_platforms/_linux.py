@@ -2,16 +2,32 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import select
 import signal
 import sys
+from collections.abc import Collection
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from ._posix import end_group, group_members
+from .._records import ProcessId, Straggler
+from ._posix import doors, end_group, first_end, group_members, start_apart
 
-__all__ = ["STACK_SIGNAL", "end_group", "exit_handle", "follow_parent", "group_members", "start_token"]
+__all__ = [
+    "STACK_SIGNAL",
+    "doors",
+    "end",
+    "end_group",
+    "exit_handle",
+    "find",
+    "first_end",
+    "follow_parent",
+    "group_members",
+    "is_alive",
+    "start_apart",
+    "start_token",
+]
 
 _signals: Any = signal
 
@@ -51,10 +67,117 @@ def follow_parent(fd: int) -> None:
             os.kill(os.getpid(), signal.SIGKILL)  # pragma: ends by SIGKILL
 
 
+class _Stat(NamedTuple):
+    """What `/proc/PID/stat` tells of a process."""
+
+    name: str
+    state: str
+    parent: int
+    session: int
+    start_token: str
+
+
+def _stat(pid: int) -> _Stat | None:
+    """Read `/proc/PID/stat`; ``None`` once the process is gone."""
+    try:
+        text = Path(f"/proc/{pid}/stat").read_bytes().decode(errors="replace")
+    except OSError:
+        return None
+    head, _, tail = text.rpartition(")")
+    fields = tail.split()
+    return _Stat(head.partition("(")[2], fields[0], int(fields[1]), int(fields[3]), fields[19])
+
+
 def start_token(pid: int) -> str:
     """Return the start time in clock ticks since boot, from `/proc/PID/stat`, field 22; empty once it is gone."""
+    stat = _stat(pid)
+    return stat.start_token if stat else ""
+
+
+def is_alive(process: ProcessId) -> bool:
+    """Return whether a process has not ended; a zombie has."""
+    stat = _stat(process.pid)
+    return stat is not None and stat.start_token == process.start_token and stat.state not in "ZX"
+
+
+def end(process: ProcessId, *, kill: bool) -> None:
+    """Ask a process to end, or kill it; nothing happens when it is gone, whoever has its pid now.
+
+    With `pidfd_send_signal(2)` nothing can come between the look at who it is and the signal.
+
+    Args:
+        process: The process.
+        kill: Whether to leave it no choice.
+    """
+    number = _signals.SIGKILL if kill else signal.SIGTERM
+    handle = exit_handle(process.pid)
     try:
-        fields = Path(f"/proc/{pid}/stat").read_bytes()
+        if start_token(process.pid) == process.start_token:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                if handle is None or not hasattr(signal, "pidfd_send_signal"):
+                    os.kill(process.pid, number)
+                else:
+                    _signals.pidfd_send_signal(handle, number)
+    finally:
+        if handle is not None:
+            os.close(handle)
+
+
+def find(scope: str, mark: str, since: ProcessId, noted: Collection[ProcessId] = ()) -> tuple[Straggler, ...]:
+    """Find the living processes that belong to a scope.
+
+    Args:
+        scope: A folder. Who has a file in it open, or got it in its environment, belongs to the scope.
+        mark: The name in the environment that says so.
+        since: A process older than every one that could belong to it.
+        noted: Processes that are known to belong to it.
+
+    Returns:
+        They and their descendants, the oldest first; this process and its ancestors do not count.
+    """
+    oldest = int(since.start_token or 0)
+    pids = sorted(int(name) for name in os.listdir("/proc") if name.isdigit())
+    stats = {pid: stat for pid in pids if (stat := _stat(pid)) and int(stat.start_token) >= oldest}
+    aside, pid = set(), os.getpid()
+    while pid and pid not in aside:
+        aside.add(pid)
+        pid = stat.parent if (stat := _stat(pid)) else 0
+    candidates = {pid: stat for pid, stat in stats.items() if pid not in aside and stat.state not in "ZX"}
+    known = {(process.pid, process.start_token) for process in noted}
+    members = {
+        pid for pid, stat in candidates.items() if (pid, stat.start_token) in known or _has_mark(pid, scope, mark)
+    }
+    grown = True
+    while grown:  # a descendant of a member is one; zombies pass that on
+        heirs = {pid for pid, stat in candidates.items() if stat.parent in members} - members
+        members |= heirs
+        grown = bool(heirs)
+    found = [
+        Straggler(ProcessId(pid, stat.start_token), stat.parent, stat.session, stat.name, command or stat.name)
+        for pid, stat, command in ((pid, candidates[pid], _command(pid)) for pid in members)
+        if command or is_alive(ProcessId(pid, stat.start_token))  # it may have ended since we looked
+    ]
+    return tuple(sorted(found, key=lambda straggler: (int(straggler.process.start_token), straggler.process.pid)))
+
+
+def _has_mark(pid: int, scope: str, mark: str) -> bool:
+    """Return whether a process has a file of a scope open, or was started with the scope in its environment."""
+    try:
+        names = os.listdir(f"/proc/{pid}/fd")
+        environ = Path(f"/proc/{pid}/environ").read_bytes()
+    except OSError:  # gone, or another user's
+        return False
+    inside = scope + "/"
+    for name in names:
+        with contextlib.suppress(OSError):
+            if os.readlink(f"/proc/{pid}/fd/{name}").startswith(inside):
+                return True
+    start = f"{mark}={scope}".encode()
+    return any(entry == start or entry.startswith(start + b"/") for entry in environ.split(b"\0"))
+
+
+def _command(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace").strip()
     except OSError:
         return ""
-    return fields[fields.rindex(b")") :].split()[20].decode()

@@ -4,11 +4,24 @@ from __future__ import annotations
 
 import signal
 
-from ._anywhere import start_token
-from ._posix import end_group, group_members
+from ._anywhere import end, find, is_alive, start_token
+from ._posix import doors, end_group, first_end, group_members, start_apart
 from ._watcher import follow_parent
 
-__all__ = ["STACK_SIGNAL", "end_group", "exit_handle", "follow_parent", "group_members", "start_token"]
+__all__ = [
+    "STACK_SIGNAL",
+    "doors",
+    "end",
+    "end_group",
+    "exit_handle",
+    "find",
+    "first_end",
+    "follow_parent",
+    "group_members",
+    "is_alive",
+    "start_apart",
+    "start_token",
+]
 
 STACK_SIGNAL: int | None = getattr(signal, "SIGINFO", None)
 """The signal that asks for a status report (Ctrl-T); ignored by whoever does not know it."""

@@ -1,13 +1,22 @@
-"""What Linux and macOS have in common: process groups."""
+"""What Linux and macOS have in common: process groups, descriptors that can be waited on, and a shell."""
 
 from __future__ import annotations
 
 import contextlib
 import os
+import select
 import signal
 import sys
+from collections.abc import Callable, Sequence
+from typing import Any
 
-__all__ = ["end_group", "group_members"]
+from .. import _platforms
+from .._records import ProcessId
+
+__all__ = ["doors", "end_group", "first_end", "group_members", "start_apart"]
+
+_LOOK = 100
+"""How often to look after a process that nothing can be waited on for, in milliseconds."""
 
 
 def group_members(pid: int) -> tuple[str, ...]:
@@ -33,3 +42,74 @@ def end_group(pid: int) -> None:
     if sys.platform != "win32":
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(pid, signal.SIGKILL)
+
+
+def first_end(pipe: int, processes: Sequence[ProcessId]) -> ProcessId | None:
+    """Wait until one of some processes has ended, or something comes through a pipe.
+
+    Args:
+        pipe: The reading end; that its writers are gone means nothing.
+        processes: The processes.
+
+    Returns:
+        The process that has ended; ``None`` when the pipe was first.
+    """
+    if sys.platform == "win32":  # pragma: needs windows
+        return None
+    handles = [_platforms.exit_handle(process.pid) for process in processes]
+    poll = select.poll()
+    for handle in (pipe, *handles):
+        if handle is not None:
+            poll.register(handle, select.POLLIN)
+    try:
+        while True:
+            for process in processes:  # first of all: it may have ended before there was a handle
+                if not _platforms.is_alive(process):
+                    return process
+            if any(fd == pipe for fd, _ in poll.poll(_LOOK if None in handles else None)):
+                if os.read(pipe, 1):
+                    return None
+                poll.unregister(pipe)
+    finally:
+        for handle in handles:
+            if handle is not None:
+                os.close(handle)
+
+
+def start_apart(command: Sequence[str], pipe: int, stderr: int, env: dict[str, str]) -> None:
+    """Start a process that is in a session of its own, and no child of this process.
+
+    A child more would be seen by whoever waits for any child (`os.wait`), or counts them. A shell starts it and ends.
+
+    Args:
+        command: Its command line; ``{pipe}`` in it stands for the number of the pipe.
+        pipe: What it reads.
+        stderr: Where it tells.
+        env: Its environment.
+    """
+    import subprocess
+
+    subprocess.run(
+        ["/bin/sh", "-c", '"$@" &', "sh", *(word.format(pipe=pipe) for word in command)],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=stderr,
+        env=env,
+        pass_fds=(pipe,),
+        start_new_session=True,
+        check=False,
+    )
+
+
+def doors() -> tuple[tuple[str, str, Callable[[Any], int]], ...]:
+    """Return where the standard library starts processes: module, function, and how its result tells the pid.
+
+    Forks are not among them: `os.register_at_fork` tells of those.
+    """
+    names = (
+        ("_posixsubprocess", "fork_exec"),
+        ("subprocess", "_fork_exec"),
+        ("os", "posix_spawn"),
+        ("os", "posix_spawnp"),
+    )
+    return tuple((module, name, int) for module, name in names)

@@ -2,10 +2,31 @@
 
 from __future__ import annotations
 
-from ._anywhere import start_token
+import os
+import subprocess
+import threading
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from .._clock import Deadline, wait_until
+from .._records import ProcessId
+from ._anywhere import end, find, is_alive, start_token
 from ._watcher import follow_parent
 
-__all__ = ["STACK_SIGNAL", "end_group", "exit_handle", "follow_parent", "group_members", "start_token"]
+__all__ = [
+    "STACK_SIGNAL",
+    "doors",
+    "end",
+    "end_group",
+    "exit_handle",
+    "find",
+    "first_end",
+    "follow_parent",
+    "group_members",
+    "is_alive",
+    "start_apart",
+    "start_token",
+]
 
 STACK_SIGNAL: int | None = None
 """Windows has no signal that one process could send another to ask for its stacks."""
@@ -35,3 +56,52 @@ def end_group(pid: int) -> None:
             process.kill()
         except psutil.Error:  # it ended meanwhile
             continue
+
+
+def first_end(pipe: int, processes: Sequence[ProcessId]) -> ProcessId | None:
+    """Wait until one of some processes has ended, or something comes through a pipe.
+
+    Args:
+        pipe: The reading end; that its writers are gone means nothing.
+        processes: The processes.
+
+    Returns:
+        The process that has ended; ``None`` when the pipe was first.
+    """
+    words: list[bytes] = []
+    threading.Thread(target=lambda: words.append(os.read(pipe, 1)), daemon=True).start()
+    gone: list[ProcessId] = []
+
+    def look() -> bool:
+        gone.extend(process for process in processes if not is_alive(process))
+        return bool(gone or any(words))
+
+    while not wait_until(look, Deadline(3600)):
+        pass
+    return None if any(words) else gone[0]
+
+
+def start_apart(command: Sequence[str], pipe: int, stderr: int, env: dict[str, str]) -> None:
+    """Start a process without a console, which takes no part in Ctrl-C.
+
+    Args:
+        command: Its command line; ``{pipe}`` in it stands for the number of the pipe, which is standard input there.
+        pipe: What it reads.
+        stderr: Where it tells.
+        env: Its environment.
+    """
+    flags: int = getattr(subprocess, "DETACHED_PROCESS", 0) | getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0)
+    process = subprocess.Popen(
+        [word.format(pipe=0) for word in command],
+        stdin=pipe,
+        stdout=subprocess.DEVNULL,
+        stderr=stderr,
+        env=env,
+        creationflags=flags,
+    )
+    process.returncode = 0  # nobody waits for it, and nobody is to be warned of that
+
+
+def doors() -> tuple[tuple[str, str, Callable[[Any], int]], ...]:
+    """Return where the standard library starts processes: module, function, and how its result tells the pid."""
+    return (("_winapi", "CreateProcess", lambda result: int(result[2])),)

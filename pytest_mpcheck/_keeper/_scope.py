@@ -1,0 +1,87 @@
+"""`Scope`: which processes belong to a run or to a test, and which of those are left alone.
+
+Guarantees: a process belongs to a scope by one of four marks, and by nothing else: a file open in the scope's folder
+(forks inherit it), the folder in the environment that it was started with (programs inherit that), a note of its start,
+or a parent that belongs to it. This process, its ancestors and every keeper never do.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+
+from .. import _platforms
+from .._records import ProcessId, Straggler
+
+__all__ = ["NOTES", "Scope", "is_helper", "is_tracker"]
+
+NOTES = "started"
+"""The file in a run's folder in which the starts of processes are noted."""
+
+_KEEPER = os.path.join("pytest_mpcheck", "_keeper", "_main.py")
+
+_TRACKER, _SERVER = "resource_tracker import main", "forkserver import main"
+"""What command lines of the helpers of `multiprocessing` hold, and of those libraries that have their own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What a run or a test may have started.
+
+    Attributes:
+        folder: Its folder, as a real path.
+        pytest: The process of pytest.
+        session: The session that pytest is in.
+        strict: Whether a session of its own does not save a process.
+        keep: Patterns of names and command lines of those that are left alone, untold.
+    """
+
+    folder: str
+    pytest: ProcessId
+    session: int
+    strict: bool = False
+    keep: tuple[str, ...] = ()
+
+    @classmethod
+    def here(cls, folder: str, *, strict: bool = False, keep: tuple[str, ...] = ()) -> Scope:
+        """Make the scope of a run or a test of this process."""
+        pid = os.getpid()
+        session = os.getsid(0) if hasattr(os, "getsid") else 0
+        return cls(folder, ProcessId(pid, _platforms.start_token(pid)), session, strict, keep)
+
+    def members(self) -> tuple[Straggler, ...]:
+        """Return the living processes that belong to the scope, but for those that `keep` names."""
+        found = _platforms.find(self.folder, _platforms.MARK, self.pytest, self._noted())
+        return tuple(one for one in found if _KEEPER not in one.command and not self._is_kept(one))
+
+    def has_left(self, straggler: Straggler) -> bool:
+        """Return whether a process took leave on purpose: it made itself a session of its own."""
+        return straggler.session != self.session and not self.strict
+
+    def _is_kept(self, straggler: Straggler) -> bool:
+        return any(fnmatchcase(text, pattern) for pattern in self.keep for text in (straggler.name, straggler.command))
+
+    def _noted(self) -> set[ProcessId]:
+        try:
+            with open(os.path.join(self.folder, NOTES), encoding="ascii", errors="replace") as file:
+                words = [line.split() for line in file]
+        except FileNotFoundError:
+            return set()
+        return {ProcessId(int(pair[0]), pair[1]) for pair in words if len(pair) == 2 and pair[0].isdigit()}
+
+
+def is_tracker(straggler: Straggler) -> bool:
+    """Return whether a process is a resource tracker, which unlinks what others left behind and then ends."""
+    return _TRACKER in straggler.command
+
+
+def is_helper(straggler: Straggler, everybody: tuple[Straggler, ...]) -> bool:
+    """Return whether a process may be a resource tracker or a fork server, which end by themselves.
+
+    A child of a fork server has the server's command line. It is told from the server by its parent, while that lives.
+    """
+    if is_tracker(straggler):
+        return True
+    servers = {one.process.pid for one in everybody if _SERVER in one.command}
+    return straggler.process.pid in servers and straggler.parent not in servers
