@@ -15,6 +15,7 @@ import pytest
 import pytest_mpcheck
 from pytest_mpcheck import ChildReport, Exited, ProcessId, Raised, Returned, ScriptRun, Signalled, Stuck
 from pytest_mpcheck._errors import _ChildError
+from pytest_mpcheck._records import Straggler, Swept
 
 ROOT = Path(pytest_mpcheck.__file__).parent
 
@@ -112,6 +113,8 @@ RECORDS: list[Any] = [
     Raised("Error", "text", "traceback", b"exception", "obstacle"),
     Signalled(9),
     Stuck(1.5),
+    Straggler(ProcessId(1, "token"), 2, 3, "name", "command"),
+    Swept(),
     ScriptRun("path", ("arg",), "fork", 0, "out", "err", ("survivor",)),
 ]
 

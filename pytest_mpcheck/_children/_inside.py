@@ -15,6 +15,7 @@ from collections.abc import Callable
 from typing import IO
 
 from .. import _platforms
+from .._keeper._doors import Doors
 from ._attempt import attempt
 from ._station import Station
 
@@ -44,6 +45,7 @@ def run(station: Station, call: Callable[[], object]) -> None:
 def settle_in(station: Station) -> None:
     """Make this process one whose output, stacks and end are in the hands of the test."""
     os.environ[_platforms.MARK] = station.folder  # whatever program it starts belongs to the test
+    Doors(station.folder).open()
     _redirect(station)
     _tell_crashes()
     if sys.platform != "win32" and _platforms.STACK_SIGNAL is not None:

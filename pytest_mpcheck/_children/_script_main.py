@@ -24,7 +24,9 @@ def main() -> None:
     start_method, lifeline, script, *args = sys.argv[1:]
     sys.path[0] = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
     from pytest_mpcheck import _platforms
+    from pytest_mpcheck._keeper._doors import Doors
 
+    Doors(os.environ[_platforms.MARK]).open()
     if lifeline != "-1":  # pragma: always on Linux
         _platforms.follow_parent(int(lifeline))
     default: Any = multiprocessing.context._default_context

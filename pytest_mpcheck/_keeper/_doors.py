@@ -1,7 +1,9 @@
-"""Notes every process that is started by way of the standard library, while the guard is on.
+"""Notes every process that is started by way of the standard library.
 
-Guarantees: a note is in the run's folder before the start returns, by one write that never mixes with another. Forked
-children note themselves and what they start in turn. When the last watcher is gone, the functions are what they were.
+Guarantees: a note is in the folder of the scope before the start returns, by one write that never mixes with another.
+Forked children note themselves, and what they start in turn. Once closed, the functions are what they were. Nothing
+heavy is imported here: the children of the fixtures note what they start, so that a grandchild is known though its
+parent has ended, its environment is empty and it holds nothing that is open.
 """
 
 from __future__ import annotations
@@ -14,24 +16,24 @@ from collections.abc import Callable
 from typing import Any
 
 from .. import _platforms
-from ._launch import is_at_work
-from ._scope import NOTES
 
-__all__ = ["Doors"]
+__all__ = ["NOTES", "Doors"]
+
+NOTES = "started"
+"""The file in the folder of a scope in which starts are noted."""
 
 
 class Doors:
     """Watches the starts of processes.
 
     Args:
-        folder: The run's folder.
-        before: What to do before a start, in the process that made this.
+        folder: The folder of the scope.
+        before: Is called before a start; returns whether the start is to be noted.
     """
 
-    def __init__(self, folder: str, before: Callable[[], None]) -> None:
+    def __init__(self, folder: str, before: Callable[[], bool] = lambda: True) -> None:
         self._folder = folder
         self._before = before
-        self._pid = os.getpid()
         self._replaced: list[tuple[Any, str, Any, Any]] = []
 
     def open(self) -> None:
@@ -49,45 +51,49 @@ class Doors:
         _watch_forks()
 
     def close(self) -> None:
-        """End."""
+        """End; a test's own replacement of one of the functions stays untouched."""
         _watchers.remove(self)
-        watched_doors = {watched: door for _, _, door, watched in self._replaced}
-        places = [(module, name) for module, name, _, _ in self._replaced]
-        if "subprocess" in sys.modules:
-            places.append((sys.modules["subprocess"], "_fork_exec"))
-        for module, name in places:
+        doors = {watched: door for _, _, door, watched in self._replaced}
+        places = {(id(module), name): module for module, name, _, _ in self._replaced}
+        if subprocess := sys.modules.get("subprocess"):
+            places[id(subprocess), "_fork_exec"] = subprocess
+        for (_, name), module in places.items():
             present = getattr(module, name, None)
-            if present in watched_doors:
-                setattr(module, name, watched_doors[present])
+            if present in doors:
+                setattr(module, name, doors[present])
         self._replaced.clear()
-
-    def prepare(self) -> None:
-        """Do what is to be done before a start."""
-        if os.getpid() == self._pid and not is_at_work():
-            self._before()
 
     def note(self, pid: int) -> None:
         """Note a process that was started."""
-        if pid and not is_at_work():
-            line = f"{pid} {_platforms.start_token(pid)}\n"
-            try:
-                file = os.open(os.path.join(self._folder, NOTES), os.O_WRONLY | os.O_APPEND)
-            except OSError:
-                return  # the run is over, or no descriptor is left; there are other marks
-            try:
-                os.write(file, line.encode("ascii"))
-            finally:
-                os.close(file)
+        line = f"{pid} {_platforms.start_token(pid)}\n"
+        try:
+            file = os.open(os.path.join(self._folder, NOTES), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        except OSError:
+            return  # the run is over, or no descriptor is left; there are other marks
+        try:
+            os.write(file, line.encode("ascii"))
+        finally:
+            os.close(file)
 
     def _watched(self, door: Callable[..., Any], pid_of: Callable[[Any], int]) -> Callable[..., Any]:
         @functools.wraps(door)
         def watched(*args: Any, **kwargs: Any) -> Any:
-            self.prepare()
+            is_to_be_noted = self._before()
             result = door(*args, **kwargs)
-            self.note(pid_of(result))
+            if is_to_be_noted:
+                self.note(pid_of(result))
             return result
 
         return watched
+
+    def before_fork(self) -> None:
+        """Do what is to be done before a fork."""
+        self._is_to_be_noted = self._before()
+
+    def in_forked_child(self) -> None:
+        """Note this process."""
+        if self._is_to_be_noted:
+            self.note(os.getpid())
 
 
 _watchers: list[Doors] = []
@@ -104,9 +110,9 @@ def _watch_forks() -> None:
 
 def _before_fork() -> None:
     for doors in list(_watchers):
-        doors.prepare()
+        doors.before_fork()
 
 
 def _in_forked_child() -> None:
     for doors in list(_watchers):
-        doors.note(os.getpid())
+        doors.in_forked_child()

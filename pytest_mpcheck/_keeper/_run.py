@@ -20,10 +20,10 @@ from .. import _platforms
 from .._clock import Deadline, wait_until
 from .._records import ProcessId, Swept
 from ._descriptor import Descriptor
-from ._doors import Doors
-from ._launch import Keeper
+from ._doors import NOTES, Doors
+from ._launch import Keeper, is_at_work
 from ._order import Order
-from ._scope import NOTES, Scope
+from ._scope import Scope
 from ._sweep import kill_all, sweep, to_end
 
 __all__ = ["Run"]
@@ -68,7 +68,7 @@ class Run:
         self._mark = Descriptor(mark)  # forked children inherit it
         self._environ = os.environ.get(_platforms.MARK)
         os.environ[_platforms.MARK] = scope.folder
-        self._doors = Doors(scope.folder, self._start_keeper)
+        self._doors = Doors(scope.folder, self._before_start)
         self._doors.open()
 
     def new_scope(self) -> Scope:
@@ -128,6 +128,13 @@ class Run:
             _runs.append(self)
             _close_at_exit()
         return self._scope
+
+    def _before_start(self) -> bool:
+        if is_at_work():
+            return False
+        if os.getpid() == self._pid:
+            self._start_keeper()
+        return True
 
     def _start_keeper(self) -> None:
         with self._lock:

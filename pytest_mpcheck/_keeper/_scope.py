@@ -7,17 +7,16 @@ or a parent that belongs to it. This process, its ancestors and every keeper nev
 
 from __future__ import annotations
 
+import contextlib
 import os
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
 from .. import _platforms
 from .._records import ProcessId, Straggler
+from ._doors import NOTES
 
-__all__ = ["NOTES", "Scope", "is_helper", "is_tracker"]
-
-NOTES = "started"
-"""The file in a run's folder in which the starts of processes are noted."""
+__all__ = ["Scope", "is_tracker"]
 
 _KEEPER = os.path.join("pytest_mpcheck", "_keeper", "_main.py")
 
@@ -59,29 +58,37 @@ class Scope:
         """Return whether a process took leave on purpose: it made itself a session of its own."""
         return straggler.session != self.session and not self.strict
 
+    def is_helper(self, straggler: Straggler, everybody: tuple[Straggler, ...]) -> bool:
+        """Return whether a process is a resource tracker or a fork server, which end by themselves.
+
+        A child of a fork server has the server's command line. It is told from the server by who its parent is. Where
+        pytest has ended its parent may be anybody, and it passes for a server.
+
+        Args:
+            straggler: The process.
+            everybody: All that belong to the scope.
+        """
+        if is_tracker(straggler):
+            return True
+        servers = {one.process.pid for one in everybody if _SERVER in one.command}
+        if straggler.process.pid not in servers or straggler.parent in servers:
+            return False
+        masters = {self.pytest.pid, *(one.process.pid for one in everybody)}
+        return straggler.parent in masters or not _platforms.is_alive(self.pytest)
+
     def _is_kept(self, straggler: Straggler) -> bool:
         return any(fnmatchcase(text, pattern) for pattern in self.keep for text in (straggler.name, straggler.command))
 
     def _noted(self) -> set[ProcessId]:
-        try:
-            with open(os.path.join(self.folder, NOTES), encoding="ascii", errors="replace") as file:
-                words = [line.split() for line in file]
-        except FileNotFoundError:
-            return set()
-        return {ProcessId(int(pair[0]), pair[1]) for pair in words if len(pair) == 2 and pair[0].isdigit()}
+        lines: list[str] = []
+        for folder, _, files in os.walk(self.folder):  # of the run, and of each test of it
+            if NOTES in files:
+                with contextlib.suppress(OSError), open(os.path.join(folder, NOTES), encoding="ascii") as file:
+                    lines += file
+        pairs = (line.split() for line in lines)
+        return {ProcessId(int(pid), token) for pid, token in (pair for pair in pairs if len(pair) == 2)}
 
 
 def is_tracker(straggler: Straggler) -> bool:
     """Return whether a process is a resource tracker, which unlinks what others left behind and then ends."""
     return _TRACKER in straggler.command
-
-
-def is_helper(straggler: Straggler, everybody: tuple[Straggler, ...]) -> bool:
-    """Return whether a process may be a resource tracker or a fork server, which end by themselves.
-
-    A child of a fork server has the server's command line. It is told from the server by its parent, while that lives.
-    """
-    if is_tracker(straggler):
-        return True
-    servers = {one.process.pid for one in everybody if _SERVER in one.command}
-    return straggler.process.pid in servers and straggler.parent not in servers

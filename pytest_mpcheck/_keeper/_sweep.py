@@ -12,7 +12,7 @@ from collections.abc import Callable
 from .. import _platforms
 from .._clock import Deadline, wait_until
 from .._records import ProcessId, Straggler, Swept
-from ._scope import Scope, is_helper, is_tracker
+from ._scope import Scope, is_tracker
 
 __all__ = ["MOMENT", "kill_all", "sweep", "to_end"]
 
@@ -56,7 +56,7 @@ def sweep(scope: Scope, *, helpers: bool, moment: float = MOMENT) -> Swept:
 def to_end(scope: Scope) -> tuple[Straggler, ...]:
     """Return the processes of a scope that a sweep would end, but for the helpers of `multiprocessing`."""
     members = scope.members()
-    return tuple(one for one in members if not scope.has_left(one) and not is_helper(one, members))
+    return tuple(one for one in members if not scope.has_left(one) and not scope.is_helper(one, members))
 
 
 def kill_all(scope: Scope) -> None:

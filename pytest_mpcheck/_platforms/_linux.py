@@ -49,9 +49,10 @@ def exit_handle(pid: int) -> int | None:
 
 
 def follow_parent(fd: int) -> None:
-    """End this process with SIGKILL as soon as the last writer of the pipe ``fd`` is gone.
+    """Send this process SIGTERM as soon as the last writer of the pipe ``fd`` is gone.
 
-    The kernel does it by itself, also when the parent was killed outright and while this process hangs in C code:
+    The kernel does it by itself, also when the parent was killed outright and while this process hangs in C code; one
+    that does not end by it gets SIGKILL from the keeper.
     `fcntl(2)`, F_SETSIG, lets a pipe that is closed at its far end send any signal. It takes no thread, and unlike
     PR_SET_PDEATHSIG it works where the parent is not the one that forked us (forkserver).
     """
@@ -59,12 +60,12 @@ def follow_parent(fd: int) -> None:
         import fcntl
 
         fcntl.fcntl(fd, fcntl.F_SETOWN, os.getpid())
-        fcntl.fcntl(fd, fcntl.F_SETSIG, signal.SIGKILL)
+        fcntl.fcntl(fd, fcntl.F_SETSIG, signal.SIGTERM)
         fcntl.fcntl(fd, fcntl.F_SETFL, fcntl.fcntl(fd, fcntl.F_GETFL) | os.O_ASYNC)
         poll = select.poll()
         poll.register(fd, 0)
         if poll.poll(0):  # the parent was gone before we asked to be told
-            os.kill(os.getpid(), signal.SIGKILL)  # pragma: ends by SIGKILL
+            os.kill(os.getpid(), signal.SIGTERM)  # pragma: ends by a signal
 
 
 class _Stat(NamedTuple):

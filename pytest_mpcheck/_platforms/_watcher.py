@@ -10,7 +10,10 @@ __all__ = ["follow_parent"]
 
 
 def follow_parent(fd: int) -> None:
-    """End this process, with exit code 1 and without cleaning up, as soon as ``fd`` tells that the parent is gone."""
+    """End this process, with exit code 1 and without cleaning up, as soon as ``fd`` tells that the parent is gone.
+
+    The keeper comes later than that, so this is no moment to flush.
+    """
 
     def watch() -> None:
         wait([fd])
