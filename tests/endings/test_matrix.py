@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from pytest_mpcheck._clock import Deadline, wait_until
 from tests.endings.endings import ENDINGS, Ending
 from tests.endings.runs import Run
 
@@ -41,7 +42,8 @@ def start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Start]:
         yield start
         for run in runs:
             run.close()
-        assert [path.name for path in Path(temporary.name).glob("mpcheck-*")] == []
+        folder = Path(temporary.name)
+        assert wait_until(lambda: not list(folder.glob("mpcheck-*")), Deadline(20)), "the run's folder is left"
 
 
 def assert_ended_well(run: Run, workers: int) -> None:
