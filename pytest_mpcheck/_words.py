@@ -125,7 +125,7 @@ def swept_lines(swept: Swept, where: str) -> list[str]:
         ),
         (
             swept.left,
-            f"in a session of their own {where}, left alone",
+            f"in a session of {'its' if len(swept.left) == 1 else 'their'} own {where}, left alone",
             "nothing, if that is on purpose; mp_keep names those that are not to be told, --mp-guard=strict ends them",
         ),
         (swept.undead, f"still there {where}, even after SIGKILL", "see what the kernel holds them in"),

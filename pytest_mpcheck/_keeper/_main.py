@@ -34,7 +34,8 @@ def main() -> None:
     order = Order.of(words)
     pytest, controller = order.scope.pytest, order.controller
     ended = _platforms.first_end(int(pipe), [pytest] if controller is None else [pytest, controller])
-    if ended is None:
+    if ended is None:  # pytest has removed it, but for what somebody has put into it meanwhile
+        shutil.rmtree(order.scope.folder, ignore_errors=True)
         return
     if ended == controller:  # a worker of pytest-xdist notices that by itself, but it may take 15 seconds
         for kill in (False, True):
