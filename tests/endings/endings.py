@@ -14,6 +14,10 @@ if TYPE_CHECKING:
 __all__ = ["ENDINGS", "Ending"]
 
 
+REPORTED = "processes left by the run"
+KEPT = "ended before its run was over"
+
+
 @dataclass(frozen=True)
 class Ending:
     """One way in which a run ends.
@@ -22,7 +26,8 @@ class Ending:
         name: What it is called; the project under test knows some of them by it.
         exit_codes: Of plain pytest; several where it depends on what the last Ctrl-C hits.
         exit_codes_with_workers: The same, when workers of pytest-xdist run the tests.
-        told: Whether pytest lives to tell in its report what the plugin has done; else the keeper tells on stderr.
+        told: What stands in the output with the guard on, by pytest or by the keeper.
+        told_by_workers: Whether it does so with workers too.
         cause: What brings it about from outside, once all members of the family have been seen.
         options: What pytest is given on its command line.
         workers: With how many workers it is tried.
@@ -31,7 +36,8 @@ class Ending:
     name: str
     exit_codes: tuple[int, ...]
     exit_codes_with_workers: tuple[int, ...]
-    told: bool = True
+    told: str = REPORTED
+    told_by_workers: bool = True
     cause: Callable[[Run], None] = lambda run: None
     options: tuple[str, ...] = ()
     workers: tuple[int, ...] = (0, 2)
@@ -89,14 +95,15 @@ ENDINGS = (
     Ending("passes", (0,), (0,)),
     Ending("fails", (1,), (1,)),
     Ending("errors", (1,), (1,)),
-    Ending("Ctrl-C", (2,), (2,), cause=interrupt),
-    Ending("Ctrl-C twice", INTERRUPTED, INTERRUPTED, cause=interrupt_twice),
-    Ending("Ctrl-C again", INTERRUPTED, INTERRUPTED, cause=interrupt_again),
+    # pytest-xdist does not listen to its workers any more
+    Ending("Ctrl-C", (2,), (2,), told_by_workers=False, cause=interrupt),
+    Ending("Ctrl-C twice", INTERRUPTED, INTERRUPTED, told="", cause=interrupt_twice),
+    Ending("Ctrl-C again", INTERRUPTED, INTERRUPTED, told="", cause=interrupt_again),
     Ending("timeout, signal", (1,), (1,), options=("--timeout-method=signal", *TIMEOUT)),
-    Ending("timeout, thread", (1,), (1,), told=False, options=("--timeout-method=thread", *TIMEOUT)),
-    Ending("SIGTERM to pytest", (ended_by("SIGTERM"),), (ended_by("SIGTERM"),), told=False, cause=terminate),
-    Ending("SIGKILL to pytest", (ended_by("SIGKILL"),), (ended_by("SIGKILL"),), told=False, cause=kill),
-    Ending("SIGKILL to a worker", (1,), (1,), told=False, cause=kill_worker, workers=(2,)),
-    Ending("os._exit", (3,), (1,), told=False),
-    Ending("segfault", (ended_by("SIGSEGV"),), (1,), told=False),
+    Ending("timeout, thread", (1,), (1,), told=KEPT, options=("--timeout-method=thread", *TIMEOUT)),
+    Ending("SIGTERM to pytest", (ended_by("SIGTERM"),), (ended_by("SIGTERM"),), told=KEPT, cause=terminate),
+    Ending("SIGKILL to pytest", (ended_by("SIGKILL"),), (ended_by("SIGKILL"),), told=KEPT, cause=kill),
+    Ending("SIGKILL to a worker", (1,), (1,), told=KEPT, cause=kill_worker, workers=(2,)),
+    Ending("os._exit", (3,), (1,), told=KEPT),
+    Ending("segfault", (ended_by("SIGSEGV"),), (1,), told=KEPT),
 )

@@ -60,6 +60,8 @@ def test_guard_leaves_nothing(start: Start, ending: Ending, workers: int, method
     run = start(ending, method, ("plain", "fixture"), workers, "-p", "mpcheck")
     run.end()
     assert_ended_well(run, workers)
+    told = ending.told if not workers or ending.told_by_workers else ""
+    assert wait_until(lambda: told in run.output(), Deadline(20)), run.output()
 
 
 @pytest.mark.parametrize("method", METHODS)
