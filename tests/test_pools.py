@@ -178,16 +178,38 @@ def test_pool_whose_initializer_fails_ends_the_wait(mp_pool: PoolFactory) -> Non
     assert "LookupError: task failed" in str(caught.value)
 
 
-def test_death_of_an_idle_worker_ends_the_next_wait(mp_pool: PoolFactory) -> None:
-    """It dies with the lock of the task queue in its hands; its successor would wait for that for ever."""
-    pool = mp_pool(1)
+def kill_idle_worker(pool: Pool) -> None:
+    """Kill the only worker of a pool with the lock of the task queue in its hands."""
     pid = pool.apply(os.getpid)
     queue: Any = pool._inqueue  # type: ignore[attr-defined]
     while queue._rlock.acquire(block=False):  # until the worker has it, and waits for its next task
         queue._rlock.release()
     psutil.Process(pid).kill()
+
+
+def test_death_of_an_idle_worker_ends_the_next_wait(mp_pool: PoolFactory) -> None:
+    """It dies with the lock of the task queue in its hands; its successor would wait for that for ever."""
+    pool = mp_pool(1)
+    kill_idle_worker(pool)
     with pytest.raises(ChildDied, match="was ended by SIGKILL while it had no task, and the pool was waiting"):
         pool.apply(os.getpid)
+
+
+def test_pool_whose_idle_worker_died_comes_to_its_end_with_the_test(mp_pool: PoolFactory) -> None:
+    """Its successor never hears that the pool is closed; but nothing is pending, so nothing is lost."""
+    kill_idle_worker(mp_pool(1))
+
+
+@pytest.mark.parametrize("replaced", [True, False])
+def test_pool_whose_idle_worker_died_can_be_closed_and_joined(mp_pool: PoolFactory, replaced: bool) -> None:
+    pool = mp_pool(1)
+    workers: list[Any] = pool._pool  # type: ignore[attr-defined]
+    first = workers[0]
+    kill_idle_worker(pool)
+    if replaced:
+        assert wait_until(lambda: workers not in ([first], []), Deadline(20))
+    pool.close()
+    pool.join()
 
 
 def test_pool_that_the_test_terminates_is_no_finding(mp_pool: PoolFactory, mp_context: Any) -> None:

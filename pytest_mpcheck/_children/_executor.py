@@ -25,6 +25,9 @@ __all__ = ["WatchedExecutor", "WorkerDied"]
 _PATIENCE = 1.0
 """How long the executor's own thread has to collect exit statuses, in seconds."""
 
+_LOOK = 0.1
+"""How often to look, while an executor is shut down, for a worker that has fallen, in seconds."""
+
 
 class WorkerDied(ChildDied, BrokenProcessPool):
     """A `ChildDied` for code that expects the `BrokenProcessPool` of its executor."""
@@ -58,6 +61,7 @@ class WatchedExecutor(ProcessPoolExecutor):
         self._results: Any = self._result_queue  # type: ignore[attr-defined, unused-ignore]
         reader: Any = self._results._reader  # type: ignore[attr-defined, unused-ignore]
         reader.recv = read_with_care(reader)
+        self._pending: Any = self._pending_work_items  # type: ignore[attr-defined, unused-ignore]
         self._trouble: MpcheckError | None = None
         self._was_seen = False
         self._closing: threading.Thread | None = None
@@ -70,7 +74,7 @@ class WatchedExecutor(ProcessPoolExecutor):
         except BrokenProcessPool as error:  # a worker fell before this task
             raise self.translate(error) from None
         if self._watch is None:  # not before the workers are forked
-            pending: Any = self._pending_work_items  # type: ignore[attr-defined, unused-ignore]
+            pending = self._pending
             self._watch = PoolWatch(
                 self.timeout,
                 pending=lambda: tuple(pending),
@@ -183,8 +187,21 @@ class WatchedExecutor(ProcessPoolExecutor):
         """Shut down, once only and in a thread: it may take for ever; return whether it is done in time."""
         if self._closing is None:
             self._closing = in_background(functools.partial(super().shutdown, cancel_futures=cancel_futures))
-        self._closing.join(seconds)
+        deadline = Deadline(seconds)
+        while self._closing.is_alive() and not deadline.passed():
+            self._closing.join(min(_LOOK, deadline.remaining()))
+            self._free()
         return not self._closing.is_alive()
+
+    def _free(self) -> None:
+        """Kill workers that wait, while the executor is closed, for a lock that died with another one.
+
+        The executor has stopped looking at them by then: it joins one after the other.
+        """
+        if not self._pending:
+            self._roster.collect()
+            if any(self._roster.fallen()):
+                self._roster.kill()
 
     def _seen(self) -> MpcheckError:
         """Return the trouble for somebody who asked."""

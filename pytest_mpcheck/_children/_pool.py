@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterable
-from multiprocessing.pool import TERMINATE, Pool
+from multiprocessing.pool import CLOSE, TERMINATE, Pool
 from typing import Any
 
 from .._errors import ChildDied, MpcheckError
@@ -109,7 +109,8 @@ class WatchedPool(Pool):
         self._take_apart(MpcheckError("the test that made this pool has ended"))
 
     def _give_up(self, error: MpcheckError) -> None:
-        self._trouble = error
+        if pending_of(self):  # else nothing is lost
+            self._trouble = error
         self._take_apart(error)
 
     def _take_apart(self, error: MpcheckError) -> None:
@@ -136,8 +137,13 @@ class WatchedPool(Pool):
         return self._roster.stuck(self, self._timeout)
 
     def _fallen(self, pending: bool) -> ChildDied | None:
-        # also one that fell idle: the lock of the task queue may have died with it, and its successors wait for that
-        fallen = next(self._roster.fallen(), None) if pending else None
+        # also one that fell idle: the lock of the task queue may have died with it, and the others wait for that, be it
+        # for a task or for the word that the pool is closed
+        pool: Any = self
+        closed = pool._state == CLOSE
+        if closed and not pool._worker_handler.is_alive():
+            self._roster.collect()  # nobody else does so any more
+        fallen = next(self._roster.fallen(), None) if pending or closed else None
         if fallen is None:
             return None
         aside = "; without this plugin a multiprocessing.Pool waits for ever (cpython#66587)"

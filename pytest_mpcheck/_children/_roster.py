@@ -165,6 +165,11 @@ class Roster:
         """Yield the workers whose exit status nobody has collected."""
         return (member for member in self.members if member.is_started and member.exitcode is None)
 
+    def collect(self) -> None:
+        """Collect the exit statuses of those that have ended; nobody else may need them any more."""
+        for member in list(self.running()):
+            _ = member.process.exitcode
+
     def fallen(self) -> Iterator[Member]:
         """Yield the workers that have ended otherwise than by returning."""
         return (member for member in self.members if member.exitcode and not member.status_was_lost)
