@@ -9,7 +9,7 @@ import signal
 from collections.abc import Iterator
 from typing import assert_never
 
-from ._records import ChildReport, Exited, Outcome, Raised, Returned, Signalled, Stuck
+from ._records import ChildReport, Deadlock, Exited, Outcome, Raised, Returned, Signalled, Stuck
 
 __all__ = ["RAISE_THE_LIMIT", "child_line", "ending", "exit_words", "message", "output_sections", "signal_name", "tail"]
 
@@ -45,6 +45,8 @@ def ending(outcome: Outcome) -> str:
             return f"exited with code {code} without returning a result"
         case Signalled(number=number):
             return f"was ended by {signal_name(number)}"
+        case Stuck(seconds=seconds, deadlock=Deadlock(what=what)):
+            return f"is deadlocked: {what}" + (f" (proved after {seconds:.1f} s)" if seconds else " (proved)")
         case Stuck(seconds=seconds):
             return f"was still running after {seconds:g} s" if seconds else "is still running"
         case _:
@@ -76,6 +78,8 @@ def message(what: str, report: ChildReport, remedy: str) -> str:
         Several lines without a final newline.
     """
     parts = [f"{child_line(report)} {what}"]
+    if isinstance(report.outcome, Stuck) and report.outcome.deadlock is not None:
+        parts.append(f"who waits for what:\n{_indent(chr(10).join(report.outcome.deadlock.waits))}")
     if report.stacks:
         parts.append(f"its stacks:\n{_indent(report.stacks)}")
     if isinstance(report.outcome, Raised):

@@ -18,7 +18,7 @@ from pytest_mpcheck._clock import Deadline, wait_until
 from pytest_mpcheck._platforms import _anywhere, _linux, _macos, _watcher, _windows
 from pytest_mpcheck.fixtures import ProcessFactory
 
-CONTRACT = [name for name in _platforms.__all__ if name not in ("CURRENT", "OFFERS", "Offer", "available_kinds")]
+CONTRACT = [name for name in _platforms.__all__ if name not in ("CURRENT", "OFFERS", "Kin", "Offer", "available_kinds")]
 
 FOLLOW = """
 import importlib, os, sys

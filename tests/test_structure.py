@@ -21,6 +21,7 @@ ROOT = Path(pytest_mpcheck.__file__).parent
 ROWS = (
     ("_records", "_errors", "_clock", "_table"),
     ("_platforms", "_settings", "_words"),
+    ("_deadlocks",),
     ("_children",),
     ("_checks", "_comparison"),
     ("_config", "fixtures"),

@@ -11,6 +11,7 @@ import contextlib
 from typing import Any, Protocol
 
 from .._clock import Deadline
+from .._deadlocks import Vigil, names_of_children
 from .._errors import ChildDied, ChildStuck, MpcheckError, UnseenFailure
 from .._records import ChildReport, Outcome, ProcessId, Stuck
 from .._words import RAISE_THE_LIMIT, ending, message
@@ -122,12 +123,13 @@ class Child:
         """
         __tracebackhide__ = True
         deadline = Deadline(self._timeout if timeout is None else timeout)
-        if not self._wait(deadline):
-            report = self._report(Stuck(deadline.seconds), stacks=self._worker.stacks())
+        stuck = self._wait(deadline)
+        if stuck is not None:
+            report = self._report(stuck, stacks=self._worker.stacks())
             self.end()
             self._seen = True
             left = "and is left behind: nothing can end a thread" if self._worker.is_alive() else "and has been ended"
-            remedy = f"let it end in time, or {RAISE_THE_LIMIT}"
+            remedy = stuck.deadlock.remedy if stuck.deadlock else f"let it end in time, or {RAISE_THE_LIMIT}"
             raise ChildStuck(message(f"{ending(report.outcome)} {left}", report, remedy), report)
 
     def result(self, timeout: float | None = None) -> Any:
@@ -221,14 +223,18 @@ class Child:
         """Return what a failing test shows of the child; nobody has looked by that."""
         return self._report(self._worker.outcome())
 
-    def _wait(self, deadline: Deadline) -> bool:
-        if not self._echo.wanted:
-            return self._worker.wait(deadline.remaining())
-        while not self._worker.wait(min(_ECHO_INTERVAL, deadline.remaining())):
+    def _wait(self, deadline: Deadline) -> Stuck | None:
+        """Wait for the end; return how it is stuck: past the deadline, or in a deadlock that was proved before."""
+        vigil = Vigil(self.pid, 0, names_of_children)
+        interval = _ECHO_INTERVAL if self._echo.wanted else float("inf")
+        while not self._worker.wait(min(interval, vigil.pause(), deadline.remaining())):
             self._echo.pump()
             if deadline.passed():
-                return False
-        return True
+                return Stuck(deadline.seconds)
+            deadlock = vigil.look()
+            if deadlock is not None:
+                return Stuck(deadline.seconds - deadline.remaining(), deadlock)
+        return None
 
     def _output(self, stream: str) -> str:
         station = self._worker.station

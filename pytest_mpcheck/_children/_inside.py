@@ -10,6 +10,7 @@ from __future__ import annotations
 import faulthandler
 import multiprocessing
 import os
+import signal
 import sys
 from collections.abc import Callable
 from typing import IO
@@ -45,6 +46,7 @@ def settle_in(station: Station) -> None:
     """Make this process one whose output, stacks and end are in the hands of the test."""
     _redirect(station)
     _tell_crashes()
+    _forget_alarm()
     if sys.platform != "win32" and _platforms.STACK_SIGNAL is not None:
         stacks = open(station.path("partial"), "wb", buffering=0)  # noqa: SIM115
         _kept.append(stacks)
@@ -61,6 +63,14 @@ def _tell_crashes() -> None:
         faulthandler.enable(sys.stderr, c_stack=False)  # it would push what helps out of sight
     else:  # pragma: needs Python < 3.14
         faulthandler.enable(sys.stderr)
+
+
+def _forget_alarm() -> None:
+    """Drop the handler by which pytest-timeout ends the test: a forked child has it, but not the timer for it."""
+    if hasattr(signal, "SIGALRM"):  # pragma: always on Linux
+        handler = signal.getsignal(signal.SIGALRM)
+        if getattr(handler, "__module__", None) == "pytest_timeout":
+            signal.signal(signal.SIGALRM, signal.SIG_DFL)
 
 
 def _redirect(station: Station) -> None:

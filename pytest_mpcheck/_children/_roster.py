@@ -18,7 +18,7 @@ from typing import Any
 
 from .. import _platforms
 from .._errors import ChildDied, ChildStuck, MpcheckError, NotPicklable
-from .._records import ChildReport, Exited, Outcome, ProcessId, Signalled, Stuck
+from .._records import ChildReport, Deadlock, Exited, Outcome, ProcessId, Signalled, Stuck
 from .._words import RAISE_THE_LIMIT, ending, message
 from ._call import Call
 from ._echo import Echo
@@ -185,6 +185,17 @@ class Roster:
         report = running[0].report(stuck=Stuck(timeout))
         what = f"{ending(report.outcome)} with the task {running[0].task or '(none)'}; all workers have been ended"
         return ChildStuck(message(what, report, remedy), report)
+
+    def deadlocked(self, deadlock: Deadlock) -> ChildStuck:
+        """Make the error of a deadlock that was proved; it names a worker with a task.
+
+        Args:
+            deadlock: The proof.
+        """
+        member = min(self.running(), key=lambda member: not member.task)
+        report = member.report(stuck=Stuck(0, deadlock))
+        what = f"{ending(report.outcome)}; its task: {member.task or '(none)'}; all workers have been ended"
+        return ChildStuck(message(what, report, deadlock.remedy), report)
 
     def kill(self) -> None:
         """Kill every worker; whoever collects their exit statuses goes on doing so."""

@@ -9,6 +9,7 @@
 `end_group(pid)`       end every process of that group
 `start_token(pid)`     when a process started, as text that compares
 `waits_of(pid)`        what each thread of a process waits for; nothing where that is not known
+`kin()`                what knows who of all processes could give what others wait for, ``None`` elsewhere
 `STACK_SIGNAL`         the signal that asks a child for its stacks, ``None`` where no signal can
 =====================  =================================================================================
 
@@ -21,23 +22,27 @@ import sys
 from dataclasses import dataclass
 from importlib.util import find_spec
 
+from ._kinship import Kin
+
 if sys.platform == "win32":  # pragma: needs windows
-    from ._windows import STACK_SIGNAL, end_group, exit_handle, follow_parent, group_members, start_token, waits_of
+    from ._windows import STACK_SIGNAL, end_group, exit_handle, follow_parent, group_members, kin, start_token, waits_of
 elif sys.platform == "darwin":  # pragma: needs macos
-    from ._macos import STACK_SIGNAL, end_group, exit_handle, follow_parent, group_members, start_token, waits_of
+    from ._macos import STACK_SIGNAL, end_group, exit_handle, follow_parent, group_members, kin, start_token, waits_of
 else:
-    from ._linux import STACK_SIGNAL, end_group, exit_handle, follow_parent, group_members, start_token, waits_of
+    from ._linux import STACK_SIGNAL, end_group, exit_handle, follow_parent, group_members, kin, start_token, waits_of
 
 __all__ = [
     "CURRENT",
     "OFFERS",
     "STACK_SIGNAL",
+    "Kin",
     "Offer",
     "available_kinds",
     "end_group",
     "exit_handle",
     "follow_parent",
     "group_members",
+    "kin",
     "start_token",
     "waits_of",
 ]

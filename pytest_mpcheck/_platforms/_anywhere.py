@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from .._records import ThreadWait
+from ._kinship import Kin
 
-__all__ = ["start_token", "waits_of"]
+__all__ = ["kin", "start_token", "waits_of"]
 
 
 def start_token(pid: int) -> str:
@@ -20,3 +21,8 @@ def start_token(pid: int) -> str:
 def waits_of(pid: int) -> tuple[ThreadWait, ...]:
     """Return nothing: what a thread waits for is not known."""
     return ()
+
+
+def kin() -> Kin | None:
+    """Return ``None``: who could give what is not known."""
+    return None

@@ -10,9 +10,19 @@ from pathlib import Path
 from typing import Any
 
 from .._records import ThreadWait
+from ._kinship import Kin
 from ._posix import end_group, group_members
 
-__all__ = ["STACK_SIGNAL", "end_group", "exit_handle", "follow_parent", "group_members", "start_token", "waits_of"]
+__all__ = [
+    "STACK_SIGNAL",
+    "end_group",
+    "exit_handle",
+    "follow_parent",
+    "group_members",
+    "kin",
+    "start_token",
+    "waits_of",
+]
 
 _signals: Any = signal
 
@@ -66,3 +76,10 @@ def waits_of(pid: int) -> tuple[ThreadWait, ...]:
     from . import _proc  # children load this module, and have no use for that one
 
     return _proc.waits_of(pid)
+
+
+def kin() -> Kin | None:
+    """Return what knows who of the processes could give what others wait for."""
+    from . import _kin
+
+    return _kin.KinOfProc()

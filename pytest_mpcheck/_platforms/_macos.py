@@ -4,11 +4,20 @@ from __future__ import annotations
 
 import signal
 
-from ._anywhere import start_token, waits_of
+from ._anywhere import kin, start_token, waits_of
 from ._posix import end_group, group_members
 from ._watcher import follow_parent
 
-__all__ = ["STACK_SIGNAL", "end_group", "exit_handle", "follow_parent", "group_members", "start_token", "waits_of"]
+__all__ = [
+    "STACK_SIGNAL",
+    "end_group",
+    "exit_handle",
+    "follow_parent",
+    "group_members",
+    "kin",
+    "start_token",
+    "waits_of",
+]
 
 STACK_SIGNAL: int | None = getattr(signal, "SIGINFO", None)
 """The signal that asks for a status report (Ctrl-T); ignored by whoever does not know it."""

@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
-from ._anywhere import start_token, waits_of
+from ._anywhere import kin, start_token, waits_of
 from ._watcher import follow_parent
 
-__all__ = ["STACK_SIGNAL", "end_group", "exit_handle", "follow_parent", "group_members", "start_token", "waits_of"]
+__all__ = [
+    "STACK_SIGNAL",
+    "end_group",
+    "exit_handle",
+    "follow_parent",
+    "group_members",
+    "kin",
+    "start_token",
+    "waits_of",
+]
 
 STACK_SIGNAL: int | None = None
 """Windows has no signal that one process could send another to ask for its stacks."""
