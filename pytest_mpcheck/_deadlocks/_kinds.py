@@ -47,9 +47,9 @@ def explain(members: Members, givers: Givers, names: Mapping[int, str], first: i
         Its kind, the remedy, and the waits as evidence.
     """
     here, others = members[0][0], dict(members[1:])
-    name = _Names(here, names)
+    name = _Names(here, names, None)
     waits = tuple(line for pid, threads in members for line in _lines(pid, threads, givers, name))
-    what, remedy = _kind(_chain(first, others), others, givers, name)
+    what, remedy = _kind(_chain(first, others), others, givers, _Names(here, names, first))
     return Deadlock(what, remedy, waits)
 
 
@@ -80,6 +80,8 @@ def _kind(
     for pid in chain:
         objects = _awaited(others[pid])
         for one in objects:
+            if any(giver not in others and giver != name.here for giver in givers.get(one, ())):
+                continue  # a fork server's: it tells of a child's end, see there
             if one.kind == "pipe" and one.verb == "read":
                 return _nobody_writes(pid, f"pipe {one.key}", givers.get(one, ()), name)
             if one.kind == "socket":
@@ -151,12 +153,15 @@ def _awaited(threads: tuple[ThreadWait, ...]) -> list[Awaited]:
 
 
 class _Names:
-    def __init__(self, here: int, names: Mapping[int, str]) -> None:
-        self._here = here
+    def __init__(self, here: int, names: Mapping[int, str], it: int | None) -> None:
+        self.here = here
+        self._it = it
         self._names = names
 
     def of(self, pid: int) -> str:
         """Name a process in a sentence."""
-        if pid == self._here:
-            return f"the test itself (pid {pid})"
+        if pid == self.here:
+            return "the test"
+        if pid == self._it:
+            return "it"
         return f"child {self._names[pid]!r} (pid {pid})" if pid in self._names else f"process {pid}"

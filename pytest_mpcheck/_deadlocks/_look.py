@@ -22,11 +22,11 @@ class Look:
 
     Attributes:
         members: The processes with what each of their threads waits for; this process first.
-        servers: Processes that give nothing unless they are asked: idle fork servers.
+        helpers: Processes that do nothing unless they are asked: fork server and resource tracker.
     """
 
     members: tuple[tuple[int, tuple[ThreadWait, ...]], ...]
-    servers: tuple[tuple[int, tuple[ThreadWait, ...]], ...]
+    helpers: tuple[tuple[int, tuple[ThreadWait, ...]], ...]
 
     @property
     def awaited(self) -> frozenset[Awaited]:
@@ -56,17 +56,17 @@ def look(kin: Kin, first: int | None, owner: int) -> Look | None:
 def _look_at_all(kin: Kin, here: int, owner: int) -> Look | None:
     family = kin.descendants(here)
     members: list[tuple[int, tuple[ThreadWait, ...]]] = []
-    servers: list[tuple[int, tuple[ThreadWait, ...]]] = []
+    helpers: list[tuple[int, tuple[ThreadWait, ...]]] = []
     for pid in sorted(family) if len(family) <= _MOST_PROCESSES else ():
         waits = _platforms.waits_of(pid)
         if _sleeps(waits) and not kin.obstacle(pid):
-            (servers if kin.is_fork_server(pid) else members).append((pid, waits))
+            (helpers if kin.is_helper(pid) else members).append((pid, waits))
         elif not kin.is_zombie(pid):
             return None
     if not members or hears_signals(kin, here):
         return None
     counted = counting(kin, _platforms.waits_of(here), owner)
-    return Look(((here, counted), *members), tuple(servers)) if all(map(_is_endless, counted)) else None
+    return Look(((here, counted), *members), tuple(helpers)) if all(map(_is_endless, counted)) else None
 
 
 def nobody_else_gives(kin: Kin, seen: Look) -> bool:
@@ -86,7 +86,7 @@ def nobody_else_gives(kin: Kin, seen: Look) -> bool:
         return False
     wanted = {one for one in awaited if one.kind in ("pipe", "shared lock", "process")}
     wanted |= {Awaited("socket", peer) for peer in peers.values()}
-    for pid in kin.outsiders({pid for pid, _ in seen.members + seen.servers}):
+    for pid in kin.outsiders({pid for pid, _ in seen.members + seen.helpers}):
         try:
             if kin.gives(pid, wanted):
                 return False
@@ -102,7 +102,7 @@ def who_gives(kin: Kin, seen: Look) -> dict[Awaited, tuple[int, ...]]:
         peers = kin.peers({one.key for one in awaited if one.kind == "socket"})
         given = {
             pid: kin.gives(pid, awaited | {Awaited("socket", peer) for peer in peers.values()})
-            for pid, _ in seen.members
+            for pid, _ in seen.members + seen.helpers
         }
     except OSError:  # the proof stands; only its words have less to say
         return {}

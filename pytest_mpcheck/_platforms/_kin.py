@@ -72,9 +72,14 @@ class KinOfProc:
         """Return whether a process has ended, with all its threads, and nobody has collected it."""
         return _read(f"/proc/{pid}/status").partition("\nState:\t")[2][:1] == "Z" and not os.listdir(f"/proc/{pid}/fd")
 
-    def is_fork_server(self, pid: int) -> bool:
-        """Return whether a process is the fork server of `multiprocessing`; its children have its command line, too."""
-        return _runs_fork_server(pid) and not _runs_fork_server(_parent(pid))
+    def is_helper(self, pid: int) -> bool:
+        """Return whether a process is a fork server or a resource tracker.
+
+        A fork server's children have its command line, but not that of a parent of their own.
+        """
+        command = _read(f"/proc/{pid}/cmdline")
+        started_by = "from multiprocessing.forkserver import main", "from multiprocessing.resource_tracker import main"
+        return any(words in command for words in started_by) and command != _read(f"/proc/{_parent(pid)}/cmdline")
 
     def is_watchdog(self, thread: int) -> bool:
         """Return whether a thread of this process takes no signal at all."""
@@ -143,10 +148,6 @@ def _signals(status: str, name: str) -> frozenset[int]:
     found = re.search(rf"^{name}:\t([0-9a-f]+)", status, re.MULTILINE)
     mask = int(found[1], 16) if found else 0
     return frozenset(number for number in range(1, 65) if mask >> (number - 1) & 1)
-
-
-def _runs_fork_server(pid: int) -> bool:
-    return "from multiprocessing.forkserver import main" in _read(f"/proc/{pid}/cmdline")
 
 
 def _parent(pid: int) -> int:

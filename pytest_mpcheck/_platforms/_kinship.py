@@ -29,8 +29,8 @@ class Kin(Protocol):
         """Return whether a process has ended and nobody has collected it."""
         ...
 
-    def is_fork_server(self, pid: int) -> bool:
-        """Return whether a process is the fork server of `multiprocessing`, which only starts others when asked."""
+    def is_helper(self, pid: int) -> bool:
+        """Return whether a process is one that `multiprocessing` keeps, and that does nothing unless it is asked."""
         ...
 
     def is_watchdog(self, thread: int) -> bool:
