@@ -15,6 +15,7 @@ if TYPE_CHECKING:  # children load this module, and each record costs them half 
 __all__ = [
     "Awaited",
     "ChildReport",
+    "Deadlock",
     "Exited",
     "Outcome",
     "ProcessId",
@@ -97,14 +98,31 @@ class Signalled:
 
 
 @dataclass(frozen=True, slots=True)
+class Deadlock:
+    """That processes wait for one another for ever, as was proved.
+
+    Attributes:
+        what: Which kind of deadlock it is, in words that follow "is deadlocked: ".
+        remedy: What to do about it.
+        waits: What each thread of each process waits for, and who could give it; a line for each.
+    """
+
+    what: str
+    remedy: str
+    waits: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Stuck:
     """The process was alive when it was looked at.
 
     Attributes:
         seconds: How long somebody had waited for its end, in seconds; 0 when nobody had.
+        deadlock: The proof that it would never have ended; ``None`` where there is none.
     """
 
     seconds: float
+    deadlock: Deadlock | None = None
 
 
 Outcome: TypeAlias = Returned | Raised | Exited | Signalled | Stuck
@@ -168,8 +186,10 @@ class Awaited:
     """Something that a thread waits for, and that some process has to give.
 
     Attributes:
-        kind: ``pipe``, ``socket``, ``process``, ``lock`` (of its own process) or ``shared lock`` (of several).
-        key: Which one: the pipe's or socket's number, the process id (-1 for any child), the lock's memory.
+        kind: ``pipe``, ``socket``, ``process``, ``children`` (any of them), ``lock`` (of its own process) or
+            ``shared lock`` (of several).
+        key: Which one: the number of the pipe or socket, the process id (for ``children`` that of their parent), the
+            memory of the lock.
         verb: For a pipe, which end the thread holds: ``read`` or ``write``; else empty.
     """
 

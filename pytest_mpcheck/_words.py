@@ -12,7 +12,19 @@ from typing import assert_never
 
 from ._excerpts import repr_of, shortened
 from ._process_words import process_lines
-from ._records import ChildReport, Exited, Outcome, ProcessId, Raised, Returned, Signalled, Straggler, Stuck, Swept
+from ._records import (
+    ChildReport,
+    Deadlock,
+    Exited,
+    Outcome,
+    ProcessId,
+    Raised,
+    Returned,
+    Signalled,
+    Straggler,
+    Stuck,
+    Swept,
+)
 
 __all__ = [
     "RAISE_THE_LIMIT",
@@ -70,6 +82,8 @@ def ending(outcome: Outcome) -> str:
             return f"{words}: {obstacle}" if obstacle else words
         case Signalled(number=number):
             return f"was ended by {signal_name(number)}"
+        case Stuck(seconds=seconds, deadlock=Deadlock(what=what)):
+            return f"is deadlocked: {what}" + (f" (proved after {seconds:.1f} s)" if seconds else " (proved)")
         case Stuck(seconds=seconds):
             return f"was still running after {seconds:g} s" if seconds else "is still running"
         case _:
@@ -101,6 +115,8 @@ def message(what: str, report: ChildReport, remedy: str) -> str:
     """
     parts = [f"{child_line(report)} {what}"]
     parts += report.facts
+    if isinstance(report.outcome, Stuck) and report.outcome.deadlock is not None:
+        parts.append("who waits for what:\n" + _indent("\n".join(report.outcome.deadlock.waits)))
     if report.processes:
         parts.append("alive at that moment:\n" + _indent("\n".join(process_lines(report.processes))))
     elif report.stacks:

@@ -33,7 +33,10 @@ STAY = "import os; os.write(1, b'ready\\n'); os.read(0, 1)"
 
 STUBBORN = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); " + STAY
 
-LEAVE_ALONE = "what to do: nothing, if that is on purpose; mp_keep names those that are not to be told, --mp-guard=strict ends them"
+LEAVE_ALONE = (
+    "what to do: nothing, if that is on purpose; mp_keep names those that are not to be told, "
+    "--mp-guard=strict ends them"
+)
 
 Start = Callable[..., "subprocess.Popen[bytes]"]
 

@@ -20,7 +20,7 @@ from pytest_mpcheck._platforms import _anywhere, _linux, _macos, _watcher, _wind
 from pytest_mpcheck.fixtures import ProcessFactory
 
 CONTRACT = [
-    name for name in _platforms.__all__ if name not in ("CURRENT", "MARK", "OFFERS", "Offer", "available_kinds")
+    name for name in _platforms.__all__ if name not in ("CURRENT", "MARK", "OFFERS", "Kin", "Offer", "available_kinds")
 ]
 
 FOLLOW = """

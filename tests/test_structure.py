@@ -22,7 +22,7 @@ ROOT = Path(pytest_mpcheck.__file__).parent
 ROWS = (
     ("_records", "_process_facts", "_errors", "_clock", "_excerpts", "_table"),
     ("_platforms", "_settings", "_words", "_process_words"),
-    ("_autopsy", "_keeper"),
+    ("_autopsy", "_deadlocks", "_keeper"),
     ("_children",),
     ("_checks", "_comparison"),
     ("_config", "_leftovers", "fixtures"),

@@ -12,6 +12,7 @@ from typing import Any, Protocol
 
 from .._autopsy._examination import Known, stacks_words
 from .._clock import Deadline
+from .._deadlocks import Vigil, names_of_children
 from .._errors import ChildDied, ChildStuck, MpcheckError, UnseenFailure
 from .._excerpts import repr_of
 from .._process_facts import ProcessFacts
@@ -127,12 +128,13 @@ class Child:
         """
         __tracebackhide__ = True
         deadline = Deadline(self._timeout if timeout is None else timeout)
-        if not self._wait(deadline):
-            report = self._report(Stuck(deadline.seconds), examine=True)
+        stuck = self._wait(deadline)
+        if stuck is not None:
+            report = self._report(stuck, examine=True)
             self.end()
             self._seen = True
             left = "and is left behind: nothing can end a thread" if self._worker.is_alive() else "and has been ended"
-            remedy = f"let it end in time, or {RAISE_THE_LIMIT}"
+            remedy = stuck.deadlock.remedy if stuck.deadlock else f"let it end in time, or {RAISE_THE_LIMIT}"
             raise ChildStuck(message(f"{ending(report.outcome)} {left}", report, remedy), report)
 
     def result(self, timeout: float | None = None) -> Any:
@@ -230,13 +232,19 @@ class Child:
         """Return, by pid, what is known of the child without looking at it."""
         return self._worker.known()
 
-    def _wait(self, deadline: Deadline) -> bool:
-        if self._echo.wanted:
-            while not self._worker.wait(min(_ECHO_INTERVAL, deadline.remaining())) and not deadline.passed():
-                self._echo.pump()
-        ended = self._worker.wait(deadline.remaining())
+    def _wait(self, deadline: Deadline) -> Stuck | None:
+        """Wait for the end; return how it is stuck: past the deadline, or in a deadlock that was proved before."""
+        vigil = Vigil(self.pid, 0, names_of_children)
+        interval = _ECHO_INTERVAL if self._echo.wanted else float("inf")
+        while not self._worker.wait(min(interval, vigil.pause(), deadline.remaining())):
+            self._echo.pump()
+            if deadline.passed():
+                return Stuck(deadline.seconds)
+            deadlock = vigil.look()
+            if deadlock is not None:
+                return Stuck(deadline.seconds - deadline.remaining(), deadlock)
         self._echo.pump()
-        return ended
+        return None
 
     def _error(self, report: ChildReport) -> BaseException | None:
         try:

@@ -81,6 +81,8 @@ class WatchedExecutor(ProcessPoolExecutor):
                 fallen=self._nudge,
                 stuck=self._stuck,
                 give_up=self._give_up,
+                deadlocked=self._roster.deadlocked,
+                owner=id(self),
             )
         return future
 

@@ -7,6 +7,8 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any, Protocol
 
+from .._deadlocks import waiting_for
+
 __all__ = ["WatchedFuture", "watch"]
 
 
@@ -57,7 +59,10 @@ class WatchedFuture(Future[Any]):
     def _keep_deadline(self, wait: Callable[[float | None], Any], timeout: float | None) -> Any:
         __tracebackhide__ = True
         try:
-            return wait(self.executor.timeout if timeout is None else timeout)
+            if timeout is not None:
+                return wait(timeout)
+            with waiting_for(id(self.executor)):
+                return wait(self.executor.timeout)
         except concurrent.futures.TimeoutError:
             if timeout is not None or self.done():  # the caller's own limit, or what the task itself raised
                 raise

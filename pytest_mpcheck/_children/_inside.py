@@ -11,6 +11,7 @@ import contextlib
 import faulthandler
 import multiprocessing
 import os
+import signal
 import sys
 from collections.abc import Callable
 
@@ -65,6 +66,7 @@ def settle_in(station: Station, surroundings: Surroundings) -> None:
     _redirect(station)
     find_voice(station, surroundings)
     _tell_crashes()
+    _forget_alarm()
     arm(station.path("partial"), station.path("stacks"))  # who sees the second file may send the signal
     parent = multiprocessing.parent_process()
     assert parent is not None
@@ -77,6 +79,14 @@ def _tell_crashes() -> None:
         faulthandler.enable(sys.stderr, c_stack=False)  # it would push what helps out of sight
     else:  # pragma: needs Python < 3.14
         faulthandler.enable(sys.stderr)
+
+
+def _forget_alarm() -> None:
+    """Drop the handler by which pytest-timeout ends the test: a forked child has it, but not the timer for it."""
+    if hasattr(signal, "SIGALRM"):  # pragma: always on Linux
+        handler = signal.getsignal(signal.SIGALRM)
+        if getattr(handler, "__module__", None) == "pytest_timeout":
+            signal.signal(signal.SIGALRM, signal.SIG_DFL)
 
 
 def _redirect(station: Station) -> None:

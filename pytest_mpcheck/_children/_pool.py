@@ -52,6 +52,8 @@ class WatchedPool(Pool):
             fallen=self._fallen,
             stuck=self._stuck,
             give_up=self._give_up,
+            deadlocked=self._roster.deadlocked,
+            owner=id(self),
         )
 
     def _map_async(

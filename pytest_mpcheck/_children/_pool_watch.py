@@ -9,7 +9,9 @@ from multiprocessing.pool import TERMINATE, IMapIterator, MapResult, Pool
 from typing import Any, Protocol
 
 from .._clock import Deadline
+from .._deadlocks import Vigil, names_of_children
 from .._errors import MpcheckError
+from .._records import Deadlock
 from ._background import in_background
 
 __all__ = ["PATIENCE", "PoolWatch", "close_and_join", "fail_pending", "pending_of"]
@@ -30,6 +32,8 @@ class PoolWatch:
         fallen: Is asked at each look, with whether tasks are pending, for the error of a worker that fell.
         stuck: Makes the error of a task past its deadline.
         give_up: Is called with the error, once, when there is no hope.
+        deadlocked: Makes the error of a deadlock among workers; ``None`` when they are no processes.
+        owner: The identity of the pool or executor, for `waiting_for`.
     """
 
     def __init__(
@@ -40,12 +44,15 @@ class PoolWatch:
         fallen: Callable[[bool], MpcheckError | None],
         stuck: Callable[[], MpcheckError],
         give_up: Callable[[MpcheckError], None],
+        deadlocked: Callable[[Deadlock], MpcheckError] | None = None,
+        owner: int = 0,
     ) -> None:
+        self._owner = owner
         self._timeout = timeout
         self._deadlines: dict[Hashable, Deadline] = {}
         self._over = threading.Event()
         # The thread alone refers to the pool, and no longer than it runs: the pool goes with its last user.
-        calls = (pending, fallen, stuck, give_up)
+        calls = (pending, fallen, stuck, give_up, deadlocked)
         self._thread = threading.Thread(target=self._watch, args=calls, name="mpcheck-watch", daemon=True)
         self._thread.start()
 
@@ -60,7 +67,9 @@ class PoolWatch:
         fallen: Callable[[bool], MpcheckError | None],
         stuck: Callable[[], MpcheckError],
         give_up: Callable[[MpcheckError], None],
+        deadlocked: Callable[[Deadlock], MpcheckError] | None,
     ) -> None:
+        vigil: Vigil | None = None
         while not self._over.wait(_INTERVAL):
             tasks = pending()
             if tasks is None:
@@ -69,6 +78,9 @@ class PoolWatch:
             error = fallen(bool(tasks))
             if error is None and any(deadline.passed() for deadline in self._deadlines.values()):
                 error = stuck()
+            vigil = (vigil or Vigil(None, self._owner, names_of_children)) if tasks and deadlocked else None
+            if error is None and deadlocked is not None and vigil is not None and (deadlock := vigil.look()):
+                error = deadlocked(deadlock)
             if error is not None:
                 give_up(error)
                 return

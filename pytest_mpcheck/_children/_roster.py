@@ -22,7 +22,7 @@ from .._autopsy._examination import Known, examine, stacks_words
 from .._autopsy._memory import MemoryWatch
 from .._autopsy._origin import origin
 from .._errors import ChildDied, ChildStuck, MpcheckError, NotPicklable
-from .._records import ChildReport, Exited, Outcome, ProcessId, Signalled, Stuck
+from .._records import ChildReport, Deadlock, Exited, Outcome, ProcessId, Signalled, Stuck
 from .._words import RAISE_THE_LIMIT, ending, message
 from ._call import Call
 from ._echo import Echo
@@ -203,14 +203,24 @@ class Roster:
             return MpcheckError(
                 f"{owner!r} was not done after {timeout:g} s, and has no worker left; what to do: {remedy}"
             )
-        first, *others = (member.report(stuck=Stuck(timeout)) for member in running)
-        report = replace(first, processes=sum((other.processes for other in others), first.processes))
+        report = _report_of_all(running, Stuck(timeout))
         what = f"{ending(report.outcome)} with the task {running[0].task or '(none)'}; all workers have been ended"
         return ChildStuck(message(what, report, remedy), report)
 
     def listen(self) -> None:
         """Pass on what the workers have written and told."""
         self._echo.pump()
+
+    def deadlocked(self, deadlock: Deadlock) -> ChildStuck:
+        """Make the error of a deadlock that was proved; it names a worker with a task.
+
+        Args:
+            deadlock: The proof.
+        """
+        running = sorted(self.running(), key=lambda member: not member.task)
+        report = _report_of_all(running, Stuck(0, deadlock))
+        what = f"{ending(report.outcome)}; its task: {running[0].task or '(none)'}; all workers have been ended"
+        return ChildStuck(message(what, report, deadlock.remedy), report)
 
     def kill(self) -> None:
         """Kill every worker; whoever collects their exit statuses goes on doing so."""
@@ -235,6 +245,12 @@ class Roster:
         self._echo.add(station)
         self.members.append(Member(process, station, self._origin))
         return process
+
+
+def _report_of_all(members: list[Member], stuck: Stuck) -> ChildReport:
+    """Report the first of some workers, with the processes of all."""
+    first, *others = (member.report(stuck=stuck) for member in members)
+    return replace(first, processes=sum((other.processes for other in others), first.processes))
 
 
 def _start_quietly(start: Callable[[], None]) -> None:

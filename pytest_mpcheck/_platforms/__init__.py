@@ -14,6 +14,7 @@
 `start_token(pid)`     when a process started, as text that compares
 `tree_of(pid)`         a process and all that descends from it, as `ProcessFacts` without stacks
 `waits_of(pid)`        what each thread of a process waits for; nothing where that is not known
+`kin()`                what knows who of all processes could give what others wait for, ``None`` elsewhere
 `STACK_SIGNAL`         the signal that asks a child for its stacks, ``None`` where no signal can
 `is_alive(process)`    whether a process, that one and no later one with its pid, has not ended
 `end(process)`         ask a process to end, or kill it; never a later one with its pid
@@ -32,69 +33,21 @@ import sys
 from dataclasses import dataclass
 from importlib.util import find_spec
 
+from ._kinship import Kin
+
 if sys.platform == "win32":  # pragma: needs windows
-    from ._windows import (
-        STACK_SIGNAL,
-        doors,
-        end,
-        end_group,
-        exit_handle,
-        find,
-        first_end,
-        follow_parent,
-        group_members,
-        is_alive,
-        memory_kills,
-        stacks_file,
-        start_apart,
-        start_token,
-        tree_of,
-        waits_of,
-    )
+    from ._windows import *  # noqa: F403
 elif sys.platform == "darwin":  # pragma: needs macos
-    from ._macos import (
-        STACK_SIGNAL,
-        doors,
-        end,
-        end_group,
-        exit_handle,
-        find,
-        first_end,
-        follow_parent,
-        group_members,
-        is_alive,
-        memory_kills,
-        stacks_file,
-        start_apart,
-        start_token,
-        tree_of,
-        waits_of,
-    )
+    from ._macos import *  # noqa: F403
 else:
-    from ._linux import (
-        STACK_SIGNAL,
-        doors,
-        end,
-        end_group,
-        exit_handle,
-        find,
-        first_end,
-        follow_parent,
-        group_members,
-        is_alive,
-        memory_kills,
-        stacks_file,
-        start_apart,
-        start_token,
-        tree_of,
-        waits_of,
-    )
+    from ._linux import *  # noqa: F403
 
 __all__ = [
     "CURRENT",
     "MARK",
     "OFFERS",
     "STACK_SIGNAL",
+    "Kin",
     "Offer",
     "available_kinds",
     "doors",
@@ -106,6 +59,7 @@ __all__ = [
     "follow_parent",
     "group_members",
     "is_alive",
+    "kin",
     "memory_kills",
     "stacks_file",
     "start_apart",

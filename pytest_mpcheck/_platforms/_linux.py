@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .._records import ProcessId, Straggler, ThreadWait
+from ._kinship import Kin
 from ._posix import doors, end_group, first_end, group_members, start_apart
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ __all__ = [
     "follow_parent",
     "group_members",
     "is_alive",
+    "kin",
     "memory_kills",
     "stacks_file",
     "start_apart",
@@ -217,3 +219,10 @@ def waits_of(pid: int) -> tuple[ThreadWait, ...]:
     from . import _proc  # children load this module, and have no use for that one
 
     return _proc.waits_of(pid)
+
+
+def kin() -> Kin | None:
+    """Return what knows who of the processes could give what others wait for."""
+    from . import _kin
+
+    return _kin.KinOfProc()

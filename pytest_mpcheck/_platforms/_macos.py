@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 
-from ._anywhere import end, find, is_alive, memory_kills, stacks_file, start_token, tree_of, waits_of
+from ._anywhere import end, find, is_alive, kin, memory_kills, stacks_file, start_token, tree_of, waits_of
 from ._posix import doors, end_group, first_end, group_members, start_apart
 from ._watcher import follow_parent
 
@@ -19,6 +19,7 @@ __all__ = [
     "follow_parent",
     "group_members",
     "is_alive",
+    "kin",
     "memory_kills",
     "stacks_file",
     "start_apart",

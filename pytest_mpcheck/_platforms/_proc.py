@@ -157,7 +157,7 @@ def _tell_epoll(pid: int, call: str, args: list[int]) -> _Found:
 
 
 def _tell_wait4(pid: int, call: str, args: list[int]) -> _Found:
-    return _tell_process(_signed(args[0]))
+    return _tell_process(pid, _signed(args[0]))
 
 
 def _tell_waitid(pid: int, call: str, args: list[int]) -> _Found:
@@ -165,12 +165,12 @@ def _tell_waitid(pid: int, call: str, args: list[int]) -> _Found:
     if kind == _P_PIDFD:
         awaited, name = _awaited(pid, which)
         return f"waits for {name}", False, awaited
-    return _tell_process({_P_ALL: -1, _P_PID: which}.get(kind, 0))
+    return _tell_process(pid, {_P_ALL: -1, _P_PID: which}.get(kind, 0))
 
 
-def _tell_process(which: int) -> _Found:
+def _tell_process(pid: int, which: int) -> _Found:
     if which == -1:
-        return "waits for the end of any of its children", False, (Awaited("process", "-1"),)
+        return "waits for the end of any of its children", False, (Awaited("children", str(pid)),)
     if which <= 0:
         return "waits for the end of a process of a group", False, ()
     return f"waits for process {which} to end", False, (Awaited("process", str(which)),)

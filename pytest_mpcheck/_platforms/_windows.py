@@ -10,7 +10,7 @@ from typing import Any
 
 from .._clock import Deadline, wait_until
 from .._records import ProcessId
-from ._anywhere import end, find, is_alive, memory_kills, stacks_file, start_token, tree_of, waits_of
+from ._anywhere import end, find, is_alive, kin, memory_kills, stacks_file, start_token, tree_of, waits_of
 from ._watcher import follow_parent
 
 __all__ = [
@@ -24,6 +24,7 @@ __all__ = [
     "follow_parent",
     "group_members",
     "is_alive",
+    "kin",
     "memory_kills",
     "stacks_file",
     "start_apart",
