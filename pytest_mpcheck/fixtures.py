@@ -6,14 +6,13 @@ Nothing of `multiprocessing` is imported before the first test asks for one of t
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import pytest
 
+from ._account import NURSERY, PASSED, show_output
 from ._config import RUN, SETTINGS, assertions_of, mark_of
 from ._errors import NoSuchWorkers
 
@@ -25,13 +24,9 @@ if TYPE_CHECKING:
     from ._children._child import Child
     from ._children._echo import Place
     from ._children._nursery import Nursery
-    from ._children._starts import StartLog
     from ._records import ScriptRun
 
 __all__ = [
-    "NURSERY",
-    "PASSED",
-    "STARTS",
     "ProcessFactory",
     "mp_backend",
     "mp_context",
@@ -40,27 +35,10 @@ __all__ = [
     "mp_process",
     "mp_script",
     "mp_start_method",
-    "settle",
-    "show_output",
-    "watch_time_limit",
 ]
-
-NURSERY: pytest.StashKey[Nursery] = pytest.StashKey()
-"""Where a test keeps its nursery."""
-
-STARTS: pytest.StashKey[StartLog] = pytest.StashKey()
-"""Where a test keeps how many processes were started in it."""
 
 _CAPTURES = frozenset(("capfd", "capfdbinary", "capsys", "capsysbinary", "capteesys"))
 """pytest's fixtures that read what a test prints."""
-
-NOTHING_STARTED = (
-    "this test says that it starts processes (by an mp_* fixture or the mp marker), and none was started in it: "
-    "it proves nothing about them; what to do: start one, or take the fixture or the marker away"
-)
-
-PASSED = pytest.StashKey[bool]()
-"""Where a test keeps that its own code has passed."""
 
 
 class ProcessFactory(Protocol):
@@ -208,88 +186,12 @@ def mp_script(_mp_nursery: Nursery) -> Callable[..., ScriptRun]:
     return mp_script
 
 
-def settle(item: pytest.Item, made_in_setup: int) -> None:
-    """Ask of a test whose own code has passed what it owes: that it started something, and saw its children off.
-
-    Args:
-        item: The test.
-        made_in_setup: How many members its nursery had before its own code ran; they may live on until teardown.
-    """
-    __tracebackhide__ = True
-    nursery = item.stash.get(NURSERY, None)
-    if not item.stash[STARTS].count and not (nursery and nursery.members):
-        from multiprocessing import active_children
-
-        if not active_children():  # those of a fixture of wider scope count too
-            pytest.fail(NOTHING_STARTED, pytrace=False)
-    if nursery:
-        nursery.settle(since=made_in_setup)
-
-
-def show_output(item: pytest.Item, when: str) -> None:
-    """Let a report show what the children of its test have written.
-
-    Args:
-        item: The test.
-        when: The phase that the report is about.
-    """
-    nursery = item.stash.get(NURSERY, None)
-    if nursery is not None:
-        nursery.echo.pump()
-        for heading, text in nursery.sections():
-            item.add_report_section(when, heading, text)
-
-
 def _place_of_output(request: pytest.FixtureRequest) -> Place:
     """Choose where the output of children goes: where that of the test itself would be seen."""
     if not _CAPTURES.isdisjoint(request.fixturenames):
         return "fixture"
     places: dict[str, Place] = {"no": "streams", "tee-sys": "terminal"}
     return places.get(request.config.getoption("capture"), "nowhere")
-
-
-def watch_time_limit(item: pytest.Item, settings: Any) -> AbstractContextManager[None]:
-    """Let the processes of a test be examined before pytest-timeout ends it.
-
-    Args:
-        item: The test.
-        settings: What pytest-timeout knows of its limit.
-
-    Returns:
-        A context in which the limit is set.
-    """
-    from ._autopsy._time_limit import looking_first
-
-    def examine() -> str:
-        from pytest_timeout import is_debugging  # type: ignore[import-untyped]
-
-        from ._autopsy._examination import examine_descendants
-        from ._process_words import time_limit_words
-
-        if is_debugging() and not settings.disable_debugger_detection:
-            return ""  # the limit is not kept then
-        nursery = item.stash.get(NURSERY, None)
-        return time_limit_words(examine_descendants(nursery.known() if nursery else {}))
-
-    return looking_first(examine, lambda text: _write_down(item, text))
-
-
-def _write_down(item: pytest.Item, text: str) -> None:
-    """Write to the terminal, past the capture, since pytest is about to end where it stands."""
-    from ._words import tail
-
-    nursery = item.stash.get(NURSERY, None)
-    output = [f"last of {heading}:\n{tail(text)}" for heading, text in (nursery.sections() if nursery else ())]
-    capture = item.config.pluginmanager.get_plugin("capturemanager")
-    with capture.global_and_fixture_disabled() if capture else nullcontext():
-        if hasattr(item.config, "workerinput"):  # what a worker of xdist writes to its terminal is lost
-            print(f"\nprocesses of {item.nodeid}", text, *output, sep="\n", file=sys.__stderr__, flush=True)
-            return
-        writer = item.config.get_terminal_writer()
-        writer.line()
-        writer.sep("+", f"processes of {item.nodeid}")
-        writer.line("\n".join([text, *output]))
-        writer.flush()
 
 
 def _modules(request: pytest.FixtureRequest) -> list[str]:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from ._account import NURSERY, PASSED, STARTS, settle, show_output
 from ._config import (
     MARKER,
     RUN,
@@ -22,10 +23,8 @@ from ._config import (
 )
 from ._errors import BadSetting
 from ._leftovers import show_swept, sweep, take_swept
+from ._time_limit import watch_time_limit
 from .fixtures import (
-    NURSERY,
-    PASSED,
-    STARTS,
     _mp_kind,
     _mp_nursery,
     mp_backend,
@@ -35,9 +34,6 @@ from .fixtures import (
     mp_process,
     mp_script,
     mp_start_method,
-    settle,
-    show_output,
-    watch_time_limit,
 )
 
 __all__ = [

@@ -25,12 +25,12 @@ ROWS = (
     ("_autopsy", "_deadlocks", "_keeper"),
     ("_children",),
     ("_checks", "_comparison"),
-    ("_config", "_leftovers", "fixtures"),
+    ("_account", "_config", "_leftovers", "_time_limit", "fixtures"),
     ("plugin", "__main__"),
 )
 """The strata, lowest first; the modules of one row may know each other."""
 
-WITH_PYTEST = ("_config", "_leftovers", "fixtures", "plugin")
+WITH_PYTEST = ("_account", "_config", "_leftovers", "_time_limit", "fixtures", "plugin")
 
 
 def module_names() -> list[str]:

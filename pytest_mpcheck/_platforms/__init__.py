@@ -36,11 +36,11 @@ from importlib.util import find_spec
 from ._kinship import Kin
 
 if sys.platform == "win32":  # pragma: needs windows
-    from ._windows import *  # noqa: F403
+    from ._windows import *
 elif sys.platform == "darwin":  # pragma: needs macos
-    from ._macos import *  # noqa: F403
+    from ._macos import *
 else:
-    from ._linux import *  # noqa: F403
+    from ._linux import *
 
 __all__ = [
     "CURRENT",
