@@ -31,7 +31,7 @@ _STATES = {
     "Z": "zombie",
 }
 
-_STACKS_FILE = re.compile(r"/mpcheck-[^/]*/\d+\.stacks( \(deleted\))?$")
+_STACKS_FILE = re.compile(r"/mpcheck-[^/]*/(?:.+/)?\d+\.stacks( \(deleted\))?$")
 
 
 class _Stat(NamedTuple):
