@@ -407,7 +407,7 @@ def test_process_that_is_about_to_end_is_no_leftover(
     run.watch()
     process = start()
     assert process.stdin is not None
-    process.stdin.close()
+    os.write(process.stdin.fileno(), b".")
     monkeypatch.setattr(_run, "_ABOUT_TO_END", 20)
     assert run.sweep() == Swept()
     run.close()
