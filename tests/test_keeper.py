@@ -10,12 +10,14 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import psutil
 import pytest
 
 from pytest_mpcheck import ProcessId, _platforms
+from pytest_mpcheck._children._nursery import Nursery
 from pytest_mpcheck._clock import Deadline, wait_until
 from pytest_mpcheck._keeper import _launch, _main, _run, _sweep
 from pytest_mpcheck._keeper._descriptor import Descriptor
@@ -145,6 +147,9 @@ def test_keeper_waits_for_a_word_or_an_end(
     waiting.join(20)
     assert ended == [process_id]
     assert module.first_end(read, [process_id]) == process_id  # it had ended before
+    for thread in threading.enumerate():
+        if thread.name == "mpcheck-pipe":
+            thread.join(20)
     os.close(read)
 
 
@@ -309,7 +314,7 @@ import sys
 import _posixsubprocess
 from pytest_mpcheck._keeper._doors import Doors
 
-assert "subprocess" not in sys.modules
+sys.modules.pop("subprocess", None)  # what measures coverage may have imported it
 before = _posixsubprocess.fork_exec
 first, second = Doors(sys.argv[1]), Doors(sys.argv[1])
 first.open()
@@ -402,8 +407,79 @@ def test_process_that_is_about_to_end_is_no_leftover(
     run.watch()
     process = start()
     assert process.stdin is not None
-    process.stdin.close()
+    os.write(process.stdin.fileno(), b".")
     monkeypatch.setattr(_run, "_ABOUT_TO_END", 20)
     assert run.sweep() == Swept()
     run.close()
     shutil.rmtree(folder)
+
+
+def test_door_that_is_not_there_or_replaced_is_left_alone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(_platforms, "doors", lambda: (("os", "no_such_door", int), ("os", "getppid", int)))
+    monkeypatch.setattr(os, "getppid", os.getppid)
+    doors = Doors(str(tmp_path))
+    doors.open()
+    replacement: Any = lambda: 1  # noqa: E731
+    os.getppid = replacement
+    monkeypatch.delitem(sys.modules, "subprocess")
+    doors.close()
+    assert os.getppid is replacement
+
+
+@pytest.mark.parametrize("is_to_be_noted", [True, False])
+def test_forked_child_notes_itself(tmp_path: Path, is_to_be_noted: bool) -> None:
+    doors = Doors(str(tmp_path), lambda: is_to_be_noted)
+    doors.before_fork()
+    doors.in_forked_child()  # called here: a forked child would not tell that it was
+    assert (tmp_path / NOTES).exists() == is_to_be_noted
+
+
+def test_forked_child_starts_no_keeper(monkeypatch: pytest.MonkeyPatch, folder: str) -> None:
+    monkeypatch.setattr("tempfile.tempdir", folder)
+    monkeypatch.setattr(Keeper, "__init__", None)  # whoever makes one fails
+    run = new_run()
+    run.watch()
+    monkeypatch.setattr(run, "_pid", 0)
+    assert run._before_start()
+    monkeypatch.setattr(run, "_pid", os.getpid())
+    run.close()
+
+
+def test_run_within_a_run_leaves_the_pools_of_the_outer_one_alone(
+    start: Start, monkeypatch: pytest.MonkeyPatch, folder: str
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", folder)
+    outer, inner = new_run(), new_run()
+    outer.watch()
+    process_of_outer = start(env={_platforms.MARK: os.environ[_platforms.MARK]})
+    inner.watch()
+    process = start(STUBBORN, env={_platforms.MARK: os.environ[_platforms.MARK]})
+    monkeypatch.setattr(_run, "_finalize", None)  # whoever calls it fails
+    monkeypatch.setattr(_run, "_ABOUT_TO_END", 0)
+    assert [one.process.pid for one in inner.sweep().ended] == [process.pid]
+    inner.close()
+    assert process_of_outer.poll() is None
+    outer.close()
+    assert process_of_outer.wait(20) == -signal.SIGKILL
+
+
+def test_finalizers_run_where_there_are_any(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(sys.modules, "multiprocessing.util", raising=False)
+    _run._finalize()
+
+
+def test_command_line_of_nobody_is_empty() -> None:
+    assert _linux._command(2**30) == ""
+
+
+def test_interrupt_while_threads_are_ended_goes_on() -> None:
+    nursery = Nursery("thread", 30, [], echo=False)
+    child = nursery.start(int, (), None, None)
+    child.join()
+
+    def interrupted() -> None:
+        raise KeyboardInterrupt
+
+    nursery.members.append(SimpleNamespace(end=interrupted, settle=int))
+    with pytest.raises(KeyboardInterrupt):
+        nursery.close()
