@@ -57,15 +57,18 @@ ASKED = """
     def test_executor(mp_backend, mp_executor):
         mp_executor(1).submit({child}).result()
 
+    @pytest.mark.mp(start_methods=["spawn"])
     def test_map_of_executor(mp_executor):
         list(mp_executor(1).map(call, [{child}]))
 
     def test_pool(mp_pool):
         mp_pool(1).apply({child})
 
+    @pytest.mark.mp(start_methods=["spawn"])
     def test_map(mp_pool):
         mp_pool(1).map(call, [{child}])
 
+    @pytest.mark.mp(start_methods=["spawn"])
     def test_imap(mp_pool):
         list(mp_pool(1).imap_unordered(call, [{child}]))
 """
@@ -86,7 +89,7 @@ UNSEEN = """
 
 INTERPRETERS = int(sys.version_info >= (3, 14))
 
-RUNS_ASKED = 2 * (3 + 1 + INTERPRETERS) + 4 * 3
+RUNS_ASKED = 2 * (3 + 1 + INTERPRETERS) + 3 + 3
 
 RUNS_UNSEEN = 3 + 1 + INTERPRETERS
 
