@@ -335,6 +335,14 @@ def test_assertion_is_told_when_pytest_has_changed(monkeypatch: pytest.MonkeyPat
     assert Explainer("no such folder")._saferepr(42) == "42"
 
 
+def test_what_is_set_up_already_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = vars(util)["_reprcompare"]
+    monkeypatch.setattr(_explainer, "_kept", [])
+    assert Explainer("no such folder")._saferepr(42) == "42"
+    assert vars(util)["_reprcompare"] is before
+    assert Explainer()._check_if_assertion_pass_impl() is False
+
+
 def test_plugin_that_cannot_be_imported_in_a_child_is_left_out(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     kept: list[object] = []
     monkeypatch.setattr(_explainer, "_kept", kept)

@@ -34,7 +34,19 @@ CHILDREN = """
     def leave():
         pytest.exit("enough", returncode=7)
 
-    def exit_with(code):
+    def numbers_and_an_error() -> Iterator[int]:
+    yield -42
+    raise LookupError("no more numbers")
+
+
+def test_iterable_that_fails_is_told_as_ever(mp_pool: Callable[..., Pool]) -> None:
+    results = mp_pool(1).imap(abs, numbers_and_an_error())
+    assert next(results) == 42
+    with pytest.raises(LookupError, match="no more numbers"):
+        next(results)
+
+
+def exit_with(code):
         sys.exit(code)
 
     def wrong():
