@@ -208,11 +208,8 @@ TESTS = """
     def test_same(mp_process, request):
         (conftest,) = (p for p in request.config.pluginmanager.get_plugins() if hasattr(p, "of_conftest"))
         assert same(mp_process, of_module, 41) == "assert 41 == 42"
-        assert same(mp_process, test_neighbour.of_neighbour, 41) == "assert 41 == 42"
         assert same(mp_process, conftest.of_conftest, 41) == "assert 41 == 42"
         assert same(mp_process, use_registered, 41) == "assert 41 == 42"
-        assert same(mp_process, of_plain, 41) == ""
-        assert same(mp_process, of_disabled, 41) == ""
 
     def test_hook(mp_process):
         assert "both are complex" in same(mp_process, compare, 1j, 2j)
@@ -224,7 +221,11 @@ TESTS = """
         mp_process(of_module, 41).result()
 
     def test_pool(mp_pool):
-        assert told(mp_pool(1).apply, use_registered, (41,)) == "assert 41 == 42"
+        pool = mp_pool(1)
+        for target in (use_registered, test_neighbour.of_neighbour):
+            assert told(pool.apply, target, (41,)) == "assert 41 == 42"
+        for target in (of_plain, of_disabled):
+            assert told(pool.apply, target, (41,)) == ""
 """
 
 
@@ -332,6 +333,14 @@ def test_assertion_is_told_when_pytest_has_changed(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(_explainer, "_kept", [])
     monkeypatch.setattr("_pytest.assertion.util._reprcompare", None)
     assert Explainer("no such folder")._saferepr(42) == "42"
+
+
+def test_what_is_set_up_already_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = vars(util)["_reprcompare"]
+    monkeypatch.setattr(_explainer, "_kept", [])
+    assert Explainer("no such folder")._saferepr(42) == "42"
+    assert vars(util)["_reprcompare"] is before
+    assert Explainer()._check_if_assertion_pass_impl() is False
 
 
 def test_plugin_that_cannot_be_imported_in_a_child_is_left_out(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
