@@ -19,7 +19,7 @@ import sys
 def main() -> None:
     """Be the keeper."""
     for name in ("SIGINT", "SIGTERM", "SIGHUP"):
-        if hasattr(signal, name):
+        if hasattr(signal, name):  # pragma: always on Linux
             signal.signal(getattr(signal, name), signal.SIG_IGN)
     root = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
     sys.path.insert(0, root)

@@ -76,10 +76,10 @@ def _end(
     """End whatever `find` finds; return what could not be ended."""
     deadline = Deadline(moment)
     while (found := find()) and not deadline.passed():
-        for one in found:
-            if one.process not in asked:
-                asked[one.process] = one
-                _platforms.end(one.process, kill=False)
+        fresh = {one.process: one for one in found if one.process not in asked}
+        asked |= fresh
+        for process in fresh:
+            _platforms.end(process, kill=False)
         wait_until(_all_ended(found), deadline)
     deadline = Deadline(_PATIENCE)
     while (found := find()) and not deadline.passed():

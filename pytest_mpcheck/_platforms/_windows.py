@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import subprocess
 import threading
@@ -69,15 +70,14 @@ def first_end(pipe: int, processes: Sequence[ProcessId]) -> ProcessId | None:
         The process that has ended; ``None`` when the pipe was first.
     """
     words: list[bytes] = []
-    threading.Thread(target=lambda: words.append(os.read(pipe, 1)), daemon=True).start()
+    threading.Thread(target=lambda: words.append(os.read(pipe, 1)), name="mpcheck-pipe", daemon=True).start()
     gone: list[ProcessId] = []
 
     def look() -> bool:
         gone.extend(process for process in processes if not is_alive(process))
         return bool(gone or any(words))
 
-    while not wait_until(look, Deadline(3600)):
-        pass
+    wait_until(look, Deadline(math.inf))
     return None if any(words) else gone[0]
 
 
