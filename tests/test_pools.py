@@ -219,6 +219,16 @@ def test_pool_whose_idle_worker_died_can_be_closed_and_joined(mp_pool: PoolFacto
     pool.join()
 
 
+def test_pool_can_be_joined_though_the_lock_of_its_results_has_died(mp_pool: PoolFactory) -> None:
+    pool = mp_pool(1)
+    kill_idle_worker(pool)
+    lock: Any = pool._outqueue._wlock  # type: ignore[attr-defined]
+    if lock is not None:  # there is none on Windows
+        lock.acquire()  # as a worker does that dies while it sends a result
+    pool.close()
+    pool.join()
+
+
 def test_executor_that_is_closed_does_not_wait_for_a_lock_that_died(
     mp_executor: ExecutorFactory, mp_context: Any
 ) -> None:
