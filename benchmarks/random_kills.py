@@ -49,6 +49,7 @@ def main() -> int:
             wrong += kills.wrong
             if kills.wrong:
                 print(kills.output)
+            print(f"  {outcomes.total()} so far, {len(wrong)} wrong", flush=True)
     print(f"{outcomes.total()} runs: {', '.join(f'{count} {what}' for what, count in outcomes.most_common())}")
     print(f"hung, failed of anything else, or left a process: {len(wrong)}")
     print(*wrong, sep="\n")

@@ -71,6 +71,13 @@ def stay_with_what_was_handed_over() -> None:
     stay(_started)
 
 
+def wait_for_one_handed_over(number: int) -> int:
+    begun, go_on = _started[number]
+    begun.set()
+    go_on.wait()
+    return os.getpid()
+
+
 def test_pool_is_the_real_one(mp_pool: PoolFactory) -> None:
     pool = mp_pool(2, greet, ("hello",), 5)
     assert isinstance(pool, multiprocessing.pool.Pool)
@@ -210,6 +217,43 @@ def test_pool_whose_idle_worker_died_can_be_closed_and_joined(mp_pool: PoolFacto
         assert wait_until(lambda: workers not in ([first], []), Deadline(20))
     pool.close()
     pool.join()
+
+
+def test_pool_can_be_joined_though_the_lock_of_its_results_has_died(mp_pool: PoolFactory) -> None:
+    pool = mp_pool(1)
+    kill_idle_worker(pool)
+    lock: Any = pool._outqueue._wlock  # type: ignore[attr-defined]
+    if lock is not None:  # there is none on Windows
+        lock.acquire()  # as a worker does that dies while it sends a result
+    pool.close()
+    pool.join()
+
+
+def test_executor_that_is_closed_does_not_wait_for_a_lock_that_died(
+    mp_executor: ExecutorFactory, mp_context: Any
+) -> None:
+    """A worker dies with the lock of the task queue in its hands, when the executor has stopped looking."""
+    events = [(mp_context.Event(), mp_context.Event()) for _ in range(2)]
+    executor: Any = mp_executor(2, hand_over, (events,))
+    last = executor.submit(wait_for_one_handed_over, 0)
+    events[0][0].wait()  # else the other worker might take this task too
+    first = executor.submit(wait_for_one_handed_over, 1)
+    go_on = threading.Event()
+    first.add_done_callback(lambda future: go_on.wait())  # in the executor's own thread
+    events[1][1].set()
+    pid = first.result()
+    lock = executor._call_queue._rlock
+    while lock.acquire(block=False):  # until the idle worker has it
+        lock.release()
+    psutil.Process(pid).kill()
+    events[0][1].set()
+    assert wait_until(executor._results._reader.poll, Deadline(20))
+    closing = threading.Thread(target=executor.shutdown)
+    closing.start()
+    assert wait_until(lambda: executor._shutdown_thread, Deadline(20))
+    go_on.set()
+    closing.join()
+    assert last.result() != pid
 
 
 def test_pool_that_the_test_terminates_is_no_finding(mp_pool: PoolFactory, mp_context: Any) -> None:

@@ -23,6 +23,9 @@ from ._roster import Roster
 
 __all__ = ["WatchedPool"]
 
+_MOMENT = 0.1
+"""How long a lock that is not dead may be held, in seconds."""
+
 
 class WatchedPool(Pool):
     """A pool of processes whose waits end.
@@ -126,6 +129,7 @@ class WatchedPool(Pool):
             pool._change_notifier.put(None)
         pool._worker_handler.join(PATIENCE)  # from here on nobody else starts workers or collects them
         self._roster.end(self._timeout)
+        _free(getattr(pool._outqueue, "_wlock", None))  # the task thread puts a last word into this queue
         fail_pending(self, error)
         pool._taskqueue.put(None)
         with contextlib.suppress(OSError):
@@ -150,3 +154,10 @@ class WatchedPool(Pool):
             return None
         aside = "; without this plugin a multiprocessing.Pool waits for ever (cpython#66587)"
         return self._roster.died(fallen, "the pool was waiting", aside=aside)
+
+
+def _free(lock: Any) -> None:
+    """Free a lock that may have died with a worker; nobody who lives holds it for long."""
+    if lock is not None:  # pragma: always on Linux
+        lock.acquire(timeout=_MOMENT)
+        lock.release()
