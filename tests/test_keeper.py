@@ -473,7 +473,7 @@ def test_command_line_of_nobody_is_empty() -> None:
 
 
 def test_interrupt_while_threads_are_ended_goes_on() -> None:
-    nursery = Nursery("thread", 30, [], echo=False)
+    nursery = Nursery("thread", 30, [], echo=lambda: "nowhere")
     child = nursery.start(int, (), None, None)
     child.join()
 
