@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Executor
 from multiprocessing.pool import Pool
 
@@ -34,19 +34,7 @@ CHILDREN = """
     def leave():
         pytest.exit("enough", returncode=7)
 
-    def numbers_and_an_error() -> Iterator[int]:
-    yield -42
-    raise LookupError("no more numbers")
-
-
-def test_iterable_that_fails_is_told_as_ever(mp_pool: Callable[..., Pool]) -> None:
-    results = mp_pool(1).imap(abs, numbers_and_an_error())
-    assert next(results) == 42
-    with pytest.raises(LookupError, match="no more numbers"):
-        next(results)
-
-
-def exit_with(code):
+    def exit_with(code):
         sys.exit(code)
 
     def wrong():
@@ -189,6 +177,18 @@ def test_worker_survives_an_outcome(mp_pool: Callable[..., Pool]) -> None:
     with pytest.raises(ZeroDivisionError):
         pool.apply(divmod, (1, 0))
     assert pool.apply(abs, (-42,)) == 42
+
+
+def numbers_and_an_error() -> Iterator[int]:
+    yield -42
+    raise LookupError("no more numbers")
+
+
+def test_iterable_that_fails_is_told_as_ever(mp_pool: Callable[..., Pool]) -> None:
+    results = mp_pool(1).imap(abs, numbers_and_an_error())
+    assert next(results) == 42
+    with pytest.raises(LookupError, match="no more numbers"):
+        next(results)
 
 
 def exit_with(code: object) -> None:
