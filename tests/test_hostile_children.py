@@ -7,6 +7,7 @@ import io
 import os
 import pickle
 import random
+import re
 import shutil
 import signal
 import sys
@@ -365,7 +366,11 @@ def raise_in_a_group(error: type[BaseException]) -> None:
         (ExitsInStr, "SystemExit: 3"),
         (RaisesOwnBaseInStr, "telling of it raised OwnBase"),
         (NoTextInStr, "TypeError: __str__ returned non-string"),
-        (RaisesInGetAttribute, "telling of it raised RuntimeError: no __"),
+        pytest.param(
+            RaisesInGetAttribute,
+            "telling of it raised RuntimeError: no __",
+            marks=pytest.mark.skipif(sys.implementation.name == "pypy", reason="PyPy cannot even raise it"),
+        ),
         (RaisesInSetAttr, "telling of it raised RuntimeError: no __traceback__"),
     ],
 )
@@ -790,7 +795,7 @@ def test_value_beyond_the_limit_of_files_is_told(mp_process: ProcessFactory) -> 
         MpcheckError, match=r"what the target returned \(100,\d+ bytes\) could not be .* File too large"
     ):
         child.result()
-    assert child.exitcode == 1
+    assert child.exitcode != 0
 
 
 @needs_posix
@@ -813,8 +818,9 @@ def test_child_that_can_write_nothing_is_told(mp_process: ProcessFactory, target
 @pytest.mark.parametrize("target", [return_beyond, raise_beyond])
 def test_child_that_can_open_nothing_is_told(mp_process: ProcessFactory, target: Callable[..., object]) -> None:
     child = mp_process(target, "RLIMIT_NOFILE", 3, 5)
-    with pytest.raises(ChildDied, match=r"could not be handed over: OSError: .* Too many open files"):
+    with pytest.raises(ChildDied, match="without returning a result"):
         child.result()
+    assert re.search("could not be handed over: OSError: .* Too many open files", child.stderr)
 
 
 def leave_outcome(data: bytes) -> None:
