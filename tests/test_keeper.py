@@ -407,7 +407,7 @@ def test_process_that_is_about_to_end_is_no_leftover(
     run.watch()
     process = start()
     assert process.stdin is not None
-    process.stdin.close()
+    os.write(process.stdin.fileno(), b".")
     monkeypatch.setattr(_run, "_ABOUT_TO_END", 20)
     assert run.sweep() == Swept()
     run.close()
@@ -483,3 +483,32 @@ def test_interrupt_while_threads_are_ended_goes_on() -> None:
     nursery.members.append(SimpleNamespace(end=interrupted, settle=int))
     with pytest.raises(KeyboardInterrupt):
         nursery.close()
+
+
+def test_start_goes_on_though_no_keeper_can_be_had(start: Start, monkeypatch: pytest.MonkeyPatch, folder: str) -> None:
+    monkeypatch.setattr("tempfile.tempdir", folder)
+    monkeypatch.delenv(_platforms.MARK, raising=False)
+    starts: list[object] = []
+
+    def scarce(*args: object) -> None:
+        starts.append(args)
+        raise BlockingIOError
+
+    monkeypatch.setattr(_platforms, "start_apart", scarce)
+    run = new_run()
+    run.watch()
+    process = start(STUBBORN)
+    assert starts
+    run.close()
+    assert process.wait(20) == -signal.SIGKILL
+
+
+def test_keeper_gets_a_new_stderr_where_a_test_has_closed_it(monkeypatch: pytest.MonkeyPatch, folder: str) -> None:
+    monkeypatch.setattr("tempfile.tempdir", folder)
+    run = new_run()
+    run.watch()
+    assert run._told_on is not None
+    os.close(run._told_on.number)
+    run.new_scope()
+    assert run._told_on.is_ours()
+    run.close()

@@ -43,6 +43,9 @@ class Keeper:
         try:
             env = {name: value for name, value in os.environ.items() if name != _platforms.MARK}
             _platforms.start_apart([sys.executable, "-I", _MAIN, "{pipe}", *order.words()], read, stderr, env)
+        except BaseException:
+            self._pipe.close()
+            raise
         finally:
             _at_work.discard(threading.get_ident())
             os.close(read)

@@ -8,6 +8,7 @@ either, the keeper does.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import sys
@@ -55,6 +56,7 @@ class Run:
         self._controller = os.getppid() if has_controller else None
         self._scope: Scope | None = None
         self._keeper: Keeper | None = None
+        self._has_started = False
         self._lock = threading.RLock()
         self._doors: Doors | None = None
         self._mark: Descriptor | None = None
@@ -74,13 +76,14 @@ class Run:
     def new_scope(self) -> Scope:
         """Make a scope, with its folder, for the workers of one test; it lies in that of the run."""
         scope = self._open_scope()
+        self._has_started = True
         self._start_keeper()
         return replace(scope, folder=tempfile.mkdtemp(prefix="test-", dir=scope.folder))
 
     def sweep(self) -> Swept:
         """End what the run has left; only in the process that runs it."""
         scope = self._scope
-        if scope is None or self._keeper is None or os.getpid() != self._pid:
+        if scope is None or not self._has_started or os.getpid() != self._pid:
             return Swept()
         if wait_until(lambda: not to_end(scope), Deadline(_ABOUT_TO_END)):
             return Swept(left=tuple(one for one in scope.members() if scope.has_left(one)))
@@ -101,7 +104,7 @@ class Run:
         if self._scope is None:
             return
         try:
-            if self._keeper is not None and to_end(self._scope):
+            if self._has_started and to_end(self._scope):
                 kill_all(self._scope)
         finally:
             self._give_back(self._scope.folder)
@@ -133,7 +136,9 @@ class Run:
         if is_at_work():
             return False
         if os.getpid() == self._pid:
-            self._start_keeper()
+            self._has_started = True
+            with contextlib.suppress(OSError):  # whatever is scarce now: a test's own start shall tell of it
+                self._start_keeper()
         return True
 
     def _start_keeper(self) -> None:
@@ -143,7 +148,7 @@ class Run:
             controller = None
             if self._controller is not None:
                 controller = ProcessId(self._controller, _platforms.start_token(self._controller))
-            if self._told_on is None:
+            if self._told_on is None or not self._told_on.is_ours():  # a test may have closed it
                 self._told_on = Descriptor(self._stderr())
             self._keeper = Keeper(Order(self._scope, controller), self._told_on.number)
 

@@ -81,7 +81,8 @@ class _Stat(NamedTuple):
 def _stat(pid: int) -> _Stat | None:
     """Read `/proc/PID/stat`; ``None`` once the process is gone."""
     try:
-        text = Path(f"/proc/{pid}/stat").read_bytes().decode(errors="replace")
+        with open(f"/proc/{pid}/stat", "rb", buffering=0) as file:  # one call: the look at everybody is for each test
+            text = file.read(4096).decode(errors="replace")
     except OSError:
         return None
     head, _, tail = text.rpartition(")")
