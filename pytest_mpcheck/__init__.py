@@ -20,6 +20,7 @@ if TYPE_CHECKING:
         NotPicklable,
         UnseenFailure,
     )
+    from ._process_facts import ProcessFacts
     from ._records import (
         ChildReport,
         Exited,
@@ -45,6 +46,7 @@ __all__ = [
     "NoSuchWorkers",
     "NotPicklable",
     "Outcome",
+    "ProcessFacts",
     "ProcessId",
     "Raised",
     "Returned",
@@ -62,6 +64,7 @@ __all__ = [
 
 _HOMES = {
     "Child": "._children._child",
+    "ProcessFacts": "._process_facts",
     "WorkerDied": "._children._executor",
     **dict.fromkeys(("assert_exited", "assert_isolated", "assert_joined", "assert_lines"), "._checks"),
     **dict.fromkeys(

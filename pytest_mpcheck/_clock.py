@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-__all__ = ["Deadline", "wait_until"]
+__all__ = ["Deadline", "seconds_since", "wait_until"]
 
 _LOOKS = 0.002, 0.005, 0.01, 0.02, 0.05
 """Pauses between the looks of `wait_until`, in seconds; the last one repeats."""
@@ -54,3 +54,8 @@ def wait_until(condition: Callable[[], bool], deadline: Deadline) -> bool:
         pause = next(looks, pause)
         time.sleep(min(pause, deadline.remaining()))
     return True
+
+
+def seconds_since(moment: float) -> float:
+    """Return how long ago a moment was that is told in seconds since the epoch, never below zero."""
+    return max(0.0, time.time() - moment)

@@ -7,7 +7,10 @@ library's smallest parts, because children load this module too. Judging and wor
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
+
+if TYPE_CHECKING:  # children load this module, and each record costs them half a millisecond
+    from ._process_facts import ProcessFacts
 
 __all__ = [
     "Awaited",
@@ -134,6 +137,9 @@ class ChildReport:
         stdout: What it wrote to descriptor 1 so far.
         stderr: What it wrote to descriptor 2 so far.
         stacks: The stack of every thread of a living child as text; empty when none was asked for or could be had.
+        processes: The living child and all that descends from it, for a pool or executor all its workers; empty when
+            nobody asked, or it is no process.
+        facts: What else is known of its end, a sentence each: that memory ran out.
     """
 
     process: ProcessId
@@ -144,6 +150,8 @@ class ChildReport:
     stdout: str
     stderr: str
     stacks: str = ""
+    processes: tuple[ProcessFacts, ...] = ()
+    facts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

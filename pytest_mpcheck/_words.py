@@ -9,6 +9,7 @@ import signal
 from collections.abc import Iterator
 from typing import assert_never
 
+from ._process_words import process_lines
 from ._records import ChildReport, Deadlock, Exited, Outcome, Raised, Returned, Signalled, Stuck
 
 __all__ = ["RAISE_THE_LIMIT", "child_line", "ending", "exit_words", "message", "output_sections", "signal_name", "tail"]
@@ -71,16 +72,19 @@ def message(what: str, report: ChildReport, remedy: str) -> str:
 
     Args:
         what: The sentence that follows the child's name.
-        report: The child; its stacks and output are the evidence.
+        report: The child; its stacks, those of its descendants, and its output are the evidence.
         remedy: What to do about it.
 
     Returns:
         Several lines without a final newline.
     """
     parts = [f"{child_line(report)} {what}"]
+    parts += report.facts
     if isinstance(report.outcome, Stuck) and report.outcome.deadlock is not None:
         parts.append(f"who waits for what:\n{_indent(chr(10).join(report.outcome.deadlock.waits))}")
-    if report.stacks:
+    if report.processes:
+        parts.append("alive at that moment:\n" + _indent("\n".join(process_lines(report.processes))))
+    elif report.stacks:
         parts.append(f"its stacks:\n{_indent(report.stacks)}")
     if isinstance(report.outcome, Raised):
         parts.append(f"its traceback:\n{_indent(report.outcome.traceback)}")

@@ -6,7 +6,9 @@ Nothing of `multiprocessing` is imported before the first test asks for one of t
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -39,6 +41,7 @@ __all__ = [
     "mp_start_method",
     "settle",
     "show_output",
+    "watch_time_limit",
 ]
 
 NURSERY: pytest.StashKey[Nursery] = pytest.StashKey()
@@ -224,6 +227,50 @@ def show_output(item: pytest.Item, when: str) -> None:
     if nursery is not None:
         for heading, text in nursery.sections():
             item.add_report_section(when, heading, text)
+
+
+def watch_time_limit(item: pytest.Item, settings: Any) -> AbstractContextManager[None]:
+    """Let the processes of a test be examined before pytest-timeout ends it.
+
+    Args:
+        item: The test.
+        settings: What pytest-timeout knows of its limit.
+
+    Returns:
+        A context in which the limit is set.
+    """
+    from ._autopsy._time_limit import looking_first
+
+    def examine() -> str:
+        from pytest_timeout import is_debugging  # type: ignore[import-untyped]
+
+        from ._autopsy._examination import examine_descendants
+        from ._process_words import time_limit_words
+
+        if is_debugging() and not settings.disable_debugger_detection:
+            return ""  # the limit is not kept then
+        nursery = item.stash.get(NURSERY, None)
+        return time_limit_words(examine_descendants(nursery.known() if nursery else {}))
+
+    return looking_first(examine, lambda text: _write_down(item, text))
+
+
+def _write_down(item: pytest.Item, text: str) -> None:
+    """Write to the terminal, past the capture, since pytest is about to end where it stands."""
+    from ._words import tail
+
+    nursery = item.stash.get(NURSERY, None)
+    output = [f"last of {heading}:\n{tail(text)}" for heading, text in (nursery.sections() if nursery else ())]
+    capture = item.config.pluginmanager.get_plugin("capturemanager")
+    with capture.global_and_fixture_disabled() if capture else nullcontext():
+        if hasattr(item.config, "workerinput"):  # what a worker of xdist writes to its terminal is lost
+            print(f"\nprocesses of {item.nodeid}", text, *output, sep="\n", file=sys.__stderr__, flush=True)
+            return
+        writer = item.config.get_terminal_writer()
+        writer.line()
+        writer.sep("+", f"processes of {item.nodeid}")
+        writer.line("\n".join([text, *output]))
+        writer.flush()
 
 
 def _modules(request: pytest.FixtureRequest) -> list[str]:

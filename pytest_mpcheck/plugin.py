@@ -23,6 +23,7 @@ from .fixtures import (
     mp_start_method,
     settle,
     show_output,
+    watch_time_limit,
 )
 
 __all__ = [
@@ -89,3 +90,9 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
         show_output(item, "call")
         raise
     return result
+
+
+@pytest.hookimpl(wrapper=True, optionalhook=True)
+def pytest_timeout_set_timer(item: pytest.Item, settings: object) -> Generator[None, object, object]:
+    with watch_time_limit(item, settings):
+        return (yield)

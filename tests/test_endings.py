@@ -204,13 +204,13 @@ def test_child_past_its_deadline_is_ended_with_its_stack(mp_process: ProcessFact
     assert not psutil.pid_exists(child.pid)
 
 
-def test_stopped_child_is_ended_without_a_stack(mp_process: ProcessFactory, mp_context: Any) -> None:
+def test_stopped_child_is_told_and_ended(mp_process: ProcessFactory, mp_context: Any) -> None:
     started = mp_context.Event()
     child = mp_process(wait_for_ever, started)
     started.wait()
     child.suspend()
     assert wait_until(lambda: psutil.Process(child.pid).status() == psutil.STATUS_STOPPED, Deadline(20))
-    with pytest.raises(ChildStuck, match="it may be stopped"):
+    with pytest.raises(ChildStuck, match="the process is stopped and cannot answer"):
         child.join(timeout=0.1)
     assert not psutil.pid_exists(child.pid)
 

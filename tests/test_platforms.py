@@ -14,6 +14,7 @@ import psutil
 import pytest
 
 from pytest_mpcheck import _platforms
+from pytest_mpcheck._autopsy import _stacks
 from pytest_mpcheck._clock import Deadline, wait_until
 from pytest_mpcheck._platforms import _anywhere, _linux, _macos, _watcher, _windows
 from pytest_mpcheck.fixtures import ProcessFactory
@@ -154,15 +155,17 @@ def test_tree_that_ends_meanwhile_is_no_error(monkeypatch: pytest.MonkeyPatch) -
 
 def test_stacks_are_none_where_no_signal_asks(mp_process: ProcessFactory, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_platforms, "STACK_SIGNAL", None)
+    monkeypatch.setattr(_stacks, "look", lambda pid: ("", "", "and nobody looks"))
     child = mp_process(signal.pause, daemon=True)
-    assert child.report().stacks == "(none: this platform has no signal to ask a process by)"
+    assert child.report().stacks == "(none: this platform has no signal to ask a process by; and nobody looks)"
 
 
 def test_stacks_are_none_before_the_target(mp_process: ProcessFactory, monkeypatch: pytest.MonkeyPatch) -> None:
     child = mp_process(signal.pause, daemon=True)
     assert child._worker.station is not None
     monkeypatch.setattr("os.path.exists", lambda path: False)
-    assert child._worker.stacks() == "(none: the child has not come as far as its target)"
+    monkeypatch.setattr(_stacks, "look", lambda pid: ("", "", "and nobody looks"))
+    assert child._worker.stacks() == "(none: the child has not come as far as its target; and nobody looks)"
 
 
 def test_spawn_is_all_that_windows_offers(pytester: pytest.Pytester) -> None:

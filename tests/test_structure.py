@@ -13,15 +13,15 @@ from typing import Any
 import pytest
 
 import pytest_mpcheck
-from pytest_mpcheck import ChildReport, Exited, ProcessId, Raised, Returned, ScriptRun, Signalled, Stuck
+from pytest_mpcheck import ChildReport, Exited, ProcessFacts, ProcessId, Raised, Returned, ScriptRun, Signalled, Stuck
 from pytest_mpcheck._errors import _ChildError
 
 ROOT = Path(pytest_mpcheck.__file__).parent
 
 ROWS = (
-    ("_records", "_errors", "_clock", "_table"),
-    ("_platforms", "_settings", "_words"),
-    ("_deadlocks",),
+    ("_records", "_process_facts", "_errors", "_clock", "_table"),
+    ("_platforms", "_settings", "_words", "_process_words"),
+    ("_autopsy", "_deadlocks"),
     ("_children",),
     ("_checks", "_comparison"),
     ("_config", "fixtures"),
@@ -104,9 +104,14 @@ def test_modules_are_short() -> None:
     } == {}
 
 
-REPORT = ChildReport(ProcessId(1, "token"), "name", "spawn", Exited(1), 1, "out", "err", "stacks")
+FACTS = ProcessFacts(ProcessId(2, "token"), 1, "command", "sleeping", 1.5, 0.5, "fork", "name", "origin", "stacks")
+
+REPORT = ChildReport(
+    ProcessId(1, "token"), "name", "spawn", Exited(1), 1, "out", "err", "stacks", (FACTS,), ("out of memory",)
+)
 
 RECORDS: list[Any] = [
+    FACTS,
     REPORT,
     Returned(b"value"),
     Raised("Error", "text", "traceback", b"exception", "obstacle"),

@@ -10,9 +10,11 @@ from __future__ import annotations
 import contextlib
 from typing import Any, Protocol
 
+from .._autopsy._examination import Known, stacks_words
 from .._clock import Deadline
 from .._deadlocks import Vigil, names_of_children
 from .._errors import ChildDied, ChildStuck, MpcheckError, UnseenFailure
+from .._process_facts import ProcessFacts
 from .._records import ChildReport, Outcome, ProcessId, Stuck
 from .._words import RAISE_THE_LIMIT, ending, message
 from ._echo import Echo
@@ -48,6 +50,9 @@ class Worker(Protocol):
     def outcome(self) -> Outcome: ...
     def take(self, report: ChildReport) -> object: ...
     def stacks(self) -> str: ...
+    def known(self) -> dict[int, Known]: ...
+    def examine(self) -> tuple[ProcessFacts, ...]: ...
+    def facts(self) -> tuple[str, ...]: ...
     def terminate(self) -> None: ...
     def kill(self) -> None: ...
     def suspend(self) -> None: ...
@@ -125,7 +130,7 @@ class Child:
         deadline = Deadline(self._timeout if timeout is None else timeout)
         stuck = self._wait(deadline)
         if stuck is not None:
-            report = self._report(stuck, stacks=self._worker.stacks())
+            report = self._report(stuck, examine=True)
             self.end()
             self._seen = True
             left = "and is left behind: nothing can end a thread" if self._worker.is_alive() else "and has been ended"
@@ -154,11 +159,11 @@ class Child:
         return self._worker.take(self._report(self._worker.outcome()))
 
     def report(self) -> ChildReport:
-        """Return all that is known of the child now; the stacks of its threads while it runs."""
+        """Return all that is known of the child now; while it runs, what it and its descendants are doing."""
         outcome = self._worker.outcome()
         alive = isinstance(outcome, Stuck)
         self._seen = self._seen or not alive
-        return self._report(outcome, stacks=self._worker.stacks() if alive else "")
+        return self._report(outcome, examine=alive)
 
     def terminate(self) -> None:
         """Ask the child to end (SIGTERM). However it ends then, it has not failed."""
@@ -223,6 +228,10 @@ class Child:
         """Return what a failing test shows of the child; nobody has looked by that."""
         return self._report(self._worker.outcome())
 
+    def known(self) -> dict[int, Known]:
+        """Return, by pid, what is known of the child without looking at it."""
+        return self._worker.known()
+
     def _wait(self, deadline: Deadline) -> Stuck | None:
         """Wait for the end; return how it is stuck: past the deadline, or in a deadlock that was proved before."""
         vigil = Vigil(self.pid, 0, names_of_children)
@@ -240,7 +249,9 @@ class Child:
         station = self._worker.station
         return "" if station is None else station.read(stream)
 
-    def _report(self, outcome: Outcome, stacks: str = "") -> ChildReport:
+    def _report(self, outcome: Outcome, *, examine: bool = False) -> ChildReport:
+        processes = self._worker.examine() if examine else ()
+        stacks = stacks_words(processes) if processes else self._worker.stacks() if examine else ""
         return ChildReport(
             process=self._worker.identity,
             name=self.name,
@@ -250,4 +261,6 @@ class Child:
             stdout=self.stdout,
             stderr=self.stderr,
             stacks=stacks,
+            processes=processes,
+            facts=self._worker.facts(),
         )

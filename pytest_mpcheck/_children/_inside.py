@@ -13,16 +13,13 @@ import os
 import signal
 import sys
 from collections.abc import Callable
-from typing import IO
 
 from .. import _platforms
+from ._arming import arm
 from ._attempt import attempt
 from ._station import Station
 
 __all__ = ["run", "settle_in"]
-
-_kept: list[IO[bytes]] = []
-"""Files that a signal handler writes to; to be open they must be referenced."""
 
 
 def run(station: Station, call: Callable[[], object]) -> None:
@@ -47,11 +44,7 @@ def settle_in(station: Station) -> None:
     _redirect(station)
     _tell_crashes()
     _forget_alarm()
-    if sys.platform != "win32" and _platforms.STACK_SIGNAL is not None:
-        stacks = open(station.path("partial"), "wb", buffering=0)  # noqa: SIM115
-        _kept.append(stacks)
-        faulthandler.register(_platforms.STACK_SIGNAL, file=stacks, all_threads=True)
-        os.rename(stacks.name, station.path("stacks"))  # who sees the file may send the signal
+    arm(station.path("partial"), station.path("stacks"))  # who sees the second file may send the signal
     parent = multiprocessing.parent_process()
     assert parent is not None
     _platforms.follow_parent(parent.sentinel)

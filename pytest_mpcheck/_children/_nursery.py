@@ -15,6 +15,7 @@ from multiprocessing import get_context
 from multiprocessing.pool import Pool
 from typing import Any, NoReturn, Protocol
 
+from .._autopsy._examination import Known
 from .._clock import Deadline
 from .._errors import MpcheckError, NoSuchWorkers, NotPicklable
 from .._records import ScriptRun
@@ -197,6 +198,17 @@ class Nursery:
         for roster in self._rosters:
             for worker in roster.members:
                 yield from output_sections(worker.report())
+
+    def known(self) -> dict[int, Known]:
+        """Return, by pid, what is known of the workers without looking at them."""
+        found: dict[int, Known] = {}
+        for member in self.members:
+            if isinstance(member, Child):
+                found |= member.known()
+        for roster in self._rosters:
+            for worker in roster.running():
+                found |= worker.known()
+        return found
 
     def _worker(
         self, target: Callable[..., object], args: tuple[object, ...], name: str | None, daemon: bool | None

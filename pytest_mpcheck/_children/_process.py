@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 from collections.abc import Callable, Iterable
 from multiprocessing.connection import wait
@@ -11,7 +10,10 @@ from multiprocessing.process import BaseProcess
 from typing import Any
 
 from .. import _platforms
-from .._clock import Deadline, wait_until
+from .._autopsy._examination import Known, examine, stacks_words
+from .._autopsy._memory import MemoryWatch
+from .._autopsy._origin import origin
+from .._process_facts import ProcessFacts
 from .._records import ChildReport, Exited, Outcome, ProcessId, Signalled, Stuck
 from ._call import Call
 from ._fork import quiet_fork
@@ -19,10 +21,7 @@ from ._inside import run
 from ._result import result_of
 from ._station import Station
 
-__all__ = ["ProcessWorker", "ask_for_stacks"]
-
-_STACKS_PATIENCE = 2.0
-"""How long to wait for a child to write its stacks, in seconds."""
+__all__ = ["ProcessWorker"]
 
 
 class ProcessWorker:
@@ -54,9 +53,11 @@ class ProcessWorker:
         make: Callable[..., BaseProcess] = context.Process  # type: ignore[attr-defined]
         self.process = make(target=run, args=(station, Call(target, args, modules)), name=name, daemon=daemon)
         self._exit_handle: int | None = None
+        self._origin = origin()
 
     def start(self) -> None:
         """Start the process."""
+        self._memory = MemoryWatch()
         with quiet_fork():
             self.process.start()
         pid = self.process.pid
@@ -102,9 +103,22 @@ class ProcessWorker:
         __tracebackhide__ = True
         return result_of(report)
 
+    def known(self) -> dict[int, Known]:
+        """Return what nobody can see from outside the process."""
+        path = self.station.path("stacks")
+        return {self.identity.pid: Known(self.process.name, self.kind, self._origin, path)}
+
+    def examine(self) -> tuple[ProcessFacts, ...]:
+        """Return what the process, if it lives, and its descendants are doing, with their stacks."""
+        return examine(self.identity.pid, self.known())
+
     def stacks(self) -> str:
-        """Ask the process for the stack of each of its threads; say why when there is none."""
-        return ask_for_stacks(self.process, self.station)
+        """Return the stack of each thread of the process; in parentheses why there is none."""
+        return stacks_words(self.examine())
+
+    def facts(self) -> tuple[str, ...]:
+        """Return what else is known of the end of the process."""
+        return self._memory.facts(self.exitcode)
 
     def terminate(self) -> None:
         """Ask the process to end (SIGTERM)."""
@@ -132,35 +146,3 @@ class ProcessWorker:
         import psutil
 
         return psutil.Process(self.identity.pid)
-
-
-def ask_for_stacks(process: BaseProcess, station: Station) -> str:
-    """Let a child write the stack of each of its threads.
-
-    Args:
-        process: A living child whose end is `_inside`.
-        station: Its files.
-
-    Returns:
-        The stacks, or in parentheses why there are none.
-    """
-    if _platforms.STACK_SIGNAL is None:
-        return "(none: this platform has no signal to ask a process by)"
-    path = station.path("stacks")
-    if not os.path.exists(path):
-        return "(none: the child has not come as far as its target)"
-    before = os.path.getsize(path)
-    pid = process.pid
-    assert pid is not None
-    with contextlib.suppress(ProcessLookupError):
-        os.kill(pid, _platforms.STACK_SIGNAL)
-    deadline = Deadline(_STACKS_PATIENCE)
-    seen: list[int] = []
-
-    def written() -> bool:  # it ends with no mark: three looks alike, the pauses between them grow
-        seen.append(os.path.getsize(path))
-        return seen[-1] > before and seen[-3:].count(seen[-1]) == 3
-
-    wait_until(written, deadline)
-    text = station.read_bytes("stacks", before).decode(errors="replace")
-    return text or "(none: the child did not answer; it may be stopped)"

@@ -12,11 +12,15 @@ import functools
 import multiprocessing
 import pickle
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from multiprocessing.context import BaseContext
 from multiprocessing.process import BaseProcess
 from typing import Any
 
 from .. import _platforms
+from .._autopsy._examination import Known, examine, stacks_words
+from .._autopsy._memory import MemoryWatch
+from .._autopsy._origin import origin
 from .._errors import ChildDied, ChildStuck, MpcheckError, NotPicklable
 from .._records import ChildReport, Deadlock, Exited, Outcome, ProcessId, Signalled, Stuck
 from .._words import RAISE_THE_LIMIT, ending, message
@@ -24,7 +28,6 @@ from ._call import Call
 from ._echo import Echo
 from ._fork import quiet_fork
 from ._pickling import culprit
-from ._process import ask_for_stacks
 from ._station import Station
 from ._worker import run_worker, serve
 
@@ -41,11 +44,14 @@ class Member:
     Args:
         process: The process.
         station: Its files.
+        origin: Where the test made its pool or executor.
     """
 
-    def __init__(self, process: BaseProcess, station: Station) -> None:
+    def __init__(self, process: BaseProcess, station: Station, origin: str) -> None:
         self.process = process
         self.station = station
+        self._origin = origin
+        self._memory = MemoryWatch()
 
     @property
     def exitcode(self) -> int | None:
@@ -73,8 +79,9 @@ class Member:
         return self.station.read("task")
 
     def report(self, *, stuck: Stuck | None = None) -> ChildReport:
-        """Return what is known of it; with the stacks of its threads when it is stuck."""
+        """Return what is known of it; when it is stuck, with what it and its descendants are doing."""
         pid = self.process.pid or 0
+        processes = examine(pid, self.known()) if stuck else ()
         return ChildReport(
             process=ProcessId(pid, _platforms.start_token(pid)),
             name=self.process.name,
@@ -83,8 +90,16 @@ class Member:
             exitcode=self.exitcode,
             stdout=self.station.read("stdout"),
             stderr=self.station.read("stderr"),
-            stacks=ask_for_stacks(self.process, self.station) if stuck else "",
+            stacks=stacks_words(processes) if stuck else "",
+            processes=processes,
+            facts=self._memory.facts(self.exitcode),
         )
+
+    def known(self) -> dict[int, Known]:
+        """Return what nobody can see from outside the process."""
+        task = f", with the task {self.task}" if self.task else ""
+        path = self.station.path("stacks")
+        return {self.process.pid or 0: Known(self.process.name, self._start_method, self._origin + task, path)}
 
     @property
     def _start_method(self) -> str:
@@ -115,6 +130,7 @@ class Roster:
         self._new_station = new_station
         self._modules = modules
         self._echo = echo
+        self._origin = origin()
 
     def context(self) -> BaseContext:
         """Return a context of the start method whose processes are on this roster."""
@@ -170,7 +186,7 @@ class Roster:
         return make(message(f"{ending(report.outcome)} {task}, and {consequence}", report, remedy), report)
 
     def stuck(self, owner: object, timeout: float) -> MpcheckError:
-        """Make the error that names the worker which keeps its pool waiting, and its task.
+        """Make the error that names the worker which keeps its pool waiting, its task, and what all workers are doing.
 
         Args:
             owner: The pool.
@@ -182,19 +198,21 @@ class Roster:
             return MpcheckError(
                 f"{owner!r} was not done after {timeout:g} s, and has no worker left; what to do: {remedy}"
             )
-        report = running[0].report(stuck=Stuck(timeout))
+        report = _report_all(running, Stuck(timeout))
         what = f"{ending(report.outcome)} with the task {running[0].task or '(none)'}; all workers have been ended"
         return ChildStuck(message(what, report, remedy), report)
 
-    def deadlocked(self, deadlock: Deadlock) -> ChildStuck:
-        """Make the error of a deadlock that was proved; it names a worker with a task.
+    def deadlocked(self, deadlock: Deadlock) -> MpcheckError:
+        """Make the error of a deadlock that was proved; it names a worker with a task, and what all are doing.
 
         Args:
             deadlock: The proof.
         """
-        member = min(self.running(), key=lambda member: not member.task)
-        report = member.report(stuck=Stuck(0, deadlock))
-        what = f"{ending(report.outcome)}; its task: {member.task or '(none)'}; all workers have been ended"
+        running = sorted(self.running(), key=lambda member: not member.task)
+        if not running:
+            return MpcheckError(f"a pool is deadlocked: {deadlock.what} (proved); what to do: {deadlock.remedy}")
+        report = _report_all(running, Stuck(0, deadlock))
+        what = f"{ending(report.outcome)}; its task: {running[0].task or '(none)'}; all workers have been ended"
         return ChildStuck(message(what, report, deadlock.remedy), report)
 
     def kill(self) -> None:
@@ -218,8 +236,13 @@ class Roster:
         if self.start_method == "fork":
             process.start = functools.partial(_start_quietly, process.start)  # type: ignore[method-assign]
         self._echo.add(station)
-        self.members.append(Member(process, station))
+        self.members.append(Member(process, station, self._origin))
         return process
+
+
+def _report_all(members: list[Member], stuck: Stuck) -> ChildReport:
+    first, *others = (member.report(stuck=stuck) for member in members)
+    return replace(first, processes=sum((other.processes for other in others), first.processes))
 
 
 def _start_quietly(start: Callable[[], None]) -> None:

@@ -9,6 +9,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from .. import _platforms
+from .._autopsy._examination import Known, examine, stacks_words
+from .._autopsy._origin import origin
 from .._clock import Deadline, wait_until
 from .._errors import ChildStuck, MpcheckError
 from .._records import ChildReport, ProcessId, ScriptRun, Stuck
@@ -57,7 +59,8 @@ def run_script(
         raise MpcheckError(f"no script {script!r} (looked in {os.getcwd()}); what to do: give the path of a file")
     lifeline, far_end = os.pipe()
     with open(station.path("stdout"), "ab") as stdout, open(station.path("stderr"), "ab") as stderr:
-        command = [sys.executable, _MAIN, start_method, str(lifeline) if os.name == "posix" else "-1", script, *words]
+        lifeline_word = str(lifeline) if os.name == "posix" else "-1"
+        command = [sys.executable, _MAIN, start_method, lifeline_word, station.path(""), script, *words]
         process = subprocess.Popen(
             command,
             stdin=subprocess.DEVNULL,
@@ -97,6 +100,7 @@ def _survivors(group: int) -> tuple[str, ...]:
 
 
 def _stuck(identity: ProcessId, script: str, start_method: str, station: Station, timeout: float) -> ChildStuck:
+    processes = examine(identity.pid, {identity.pid: Known(script, start_method, origin(), station.path("stacks"))})
     report = ChildReport(
         process=identity,
         name=script,
@@ -105,6 +109,8 @@ def _stuck(identity: ProcessId, script: str, start_method: str, station: Station
         exitcode=None,
         stdout=station.read("stdout"),
         stderr=station.read("stderr"),
+        stacks=stacks_words(processes),
+        processes=processes,
     )
     what = f"{ending(report.outcome)} and has been ended with all its children"
     return ChildStuck(message(what, report, f"let the script end in time, or {RAISE_THE_LIMIT}"), report)

@@ -8,7 +8,9 @@ import traceback
 from collections.abc import Callable
 from multiprocessing.dummy import DummyProcess
 
+from .._autopsy._examination import Known
 from .._errors import MpcheckError
+from .._process_facts import ProcessFacts
 from .._records import ChildReport, Outcome, ProcessId, Raised, Returned, Stuck
 from ._station import Station
 
@@ -83,6 +85,18 @@ class ThreadWorker:
         """Return the stack of the thread."""
         frame = sys._current_frames().get(self.process.ident or 0)
         return "".join(traceback.format_stack(frame)) if frame else "(none: the thread has just ended)"
+
+    def known(self) -> dict[int, Known]:
+        """Return nothing, as `examine` does."""
+        return {}
+
+    def examine(self) -> tuple[ProcessFacts, ...]:
+        """Return nothing: a thread is no process, and shares all that could be seen with the test."""
+        return ()
+
+    def facts(self) -> tuple[str, ...]:
+        """Return nothing: a thread ends by returning or raising."""
+        return ()
 
     def terminate(self) -> None:
         """Refuse: nothing can end a thread from outside."""

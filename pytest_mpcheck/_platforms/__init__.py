@@ -7,7 +7,12 @@
 `follow_parent(fd)`    make this process end when the other end of ``fd`` closes, however that comes about
 `group_members(pid)`   the living processes of the group that ``pid`` leads, as command lines
 `end_group(pid)`       end every process of that group
+`memory_kills()`       how many processes the kernel has killed for want of memory; ``None`` where
+                       nobody counts
+`stacks_file(pid, n)`  the file into which a process would write its stacks if it got signal ``n``;
+                       ``None`` where that is not known, or the signal would do something else
 `start_token(pid)`     when a process started, as text that compares
+`tree_of(pid)`         a process and all that descends from it, as `ProcessFacts` without stacks
 `waits_of(pid)`        what each thread of a process waits for; nothing where that is not known
 `kin()`                what knows who of all processes could give what others wait for, ``None`` elsewhere
 `STACK_SIGNAL`         the signal that asks a child for its stacks, ``None`` where no signal can
@@ -25,11 +30,47 @@ from importlib.util import find_spec
 from ._kinship import Kin
 
 if sys.platform == "win32":  # pragma: needs windows
-    from ._windows import STACK_SIGNAL, end_group, exit_handle, follow_parent, group_members, kin, start_token, waits_of
+    from ._windows import (
+        STACK_SIGNAL,
+        end_group,
+        exit_handle,
+        follow_parent,
+        group_members,
+        kin,
+        memory_kills,
+        stacks_file,
+        start_token,
+        tree_of,
+        waits_of,
+    )
 elif sys.platform == "darwin":  # pragma: needs macos
-    from ._macos import STACK_SIGNAL, end_group, exit_handle, follow_parent, group_members, kin, start_token, waits_of
+    from ._macos import (
+        STACK_SIGNAL,
+        end_group,
+        exit_handle,
+        follow_parent,
+        group_members,
+        kin,
+        memory_kills,
+        stacks_file,
+        start_token,
+        tree_of,
+        waits_of,
+    )
 else:
-    from ._linux import STACK_SIGNAL, end_group, exit_handle, follow_parent, group_members, kin, start_token, waits_of
+    from ._linux import (
+        STACK_SIGNAL,
+        end_group,
+        exit_handle,
+        follow_parent,
+        group_members,
+        kin,
+        memory_kills,
+        stacks_file,
+        start_token,
+        tree_of,
+        waits_of,
+    )
 
 __all__ = [
     "CURRENT",
@@ -43,7 +84,10 @@ __all__ = [
     "follow_parent",
     "group_members",
     "kin",
+    "memory_kills",
+    "stacks_file",
     "start_token",
+    "tree_of",
     "waits_of",
 ]
 

@@ -7,11 +7,14 @@ import select
 import signal
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .._records import ThreadWait
 from ._kinship import Kin
 from ._posix import end_group, group_members
+
+if TYPE_CHECKING:
+    from .._process_facts import ProcessFacts
 
 __all__ = [
     "STACK_SIGNAL",
@@ -20,7 +23,10 @@ __all__ = [
     "follow_parent",
     "group_members",
     "kin",
+    "memory_kills",
+    "stacks_file",
     "start_token",
+    "tree_of",
     "waits_of",
 ]
 
@@ -69,6 +75,27 @@ def start_token(pid: int) -> str:
     except OSError:
         return ""
     return fields[fields.rindex(b")") :].split()[20].decode()
+
+
+def tree_of(pid: int) -> tuple[ProcessFacts, ...]:
+    """Return a process and all that descends from it, parents before their children; nothing once it is gone."""
+    from . import _procfs  # children load this module, and have no use for that one
+
+    return _procfs.tree_of(pid)
+
+
+def stacks_file(pid: int, signal_number: int) -> str | None:
+    """Return the path of the file into which a process would write its stacks if it got a signal, if it would."""
+    from . import _procfs
+
+    return _procfs.stacks_file(pid, signal_number)
+
+
+def memory_kills() -> int | None:
+    """Return how many processes the kernel has killed for want of memory, as near to us as it counts them."""
+    from . import _procfs
+
+    return _procfs.memory_kills()
 
 
 def waits_of(pid: int) -> tuple[ThreadWait, ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 
-from ._anywhere import kin, start_token, waits_of
+from ._anywhere import kin, memory_kills, stacks_file, start_token, tree_of, waits_of
 from ._posix import end_group, group_members
 from ._watcher import follow_parent
 
@@ -15,7 +15,10 @@ __all__ = [
     "follow_parent",
     "group_members",
     "kin",
+    "memory_kills",
+    "stacks_file",
     "start_token",
+    "tree_of",
     "waits_of",
 ]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ._anywhere import kin, start_token, waits_of
+from ._anywhere import kin, memory_kills, stacks_file, start_token, tree_of, waits_of
 from ._watcher import follow_parent
 
 __all__ = [
@@ -12,7 +12,10 @@ __all__ = [
     "follow_parent",
     "group_members",
     "kin",
+    "memory_kills",
+    "stacks_file",
     "start_token",
+    "tree_of",
     "waits_of",
 ]
 
