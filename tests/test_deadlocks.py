@@ -81,7 +81,7 @@ class TestProved:
         assert "is deadlocked: it cannot end: the feeder thread of its queue waits to write to the full pipe" in message
         assert "which the test could read, but it waits as well (proved after" in message
         assert "who waits for what:\n    child 'putter'" in message
-        assert "its stacks:" in message
+        assert "alive at that moment:" in message
         assert "what to do: read before you wait" in message
 
     def test_full_pipe(self, mp_process: ProcessFactory, mp_context: Any) -> None:
