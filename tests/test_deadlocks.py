@@ -12,6 +12,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -63,6 +64,21 @@ def wait_for_grandchild(method: str, queue: Any) -> None:
 
 def wait_for_event(event: Any) -> None:
     event.wait()
+
+
+SCRIPT = """
+import multiprocessing
+
+def put(queue):
+    queue.put(b"x" * 1_000_000)
+
+if __name__ == "__main__":
+    queue = multiprocessing.Queue()
+    process = multiprocessing.Process(target=put, args=(queue,))
+    process.start()
+    process.join()
+    queue.get()
+"""
 
 
 def message_of(child: Child, timeout: float | None = None) -> str:
@@ -145,6 +161,12 @@ class TestProved:
     def test_executor(self, mp_executor: Any) -> None:
         with pytest.raises(ChildStuck, match=r"is deadlocked: .*; its task: lock_twice\(\); all workers"):
             mp_executor(2).submit(lock_twice).result()
+
+    def test_script(self, mp_script: Any, tmp_path: Path) -> None:
+        script = tmp_path / "script.py"
+        script.write_text(SCRIPT)
+        with pytest.raises(ChildStuck, match=r"is deadlocked: process \d+ cannot end: the feeder thread of its queue"):
+            mp_script(script)
 
     def test_end_of_the_test(self, pytester: pytest.Pytester) -> None:
         pytester.makepyfile(
