@@ -223,6 +223,7 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=60, help="how long to go on; each program runs once at least")
     parser.add_argument("--interval", type=float, default=0.02, help="pause between checks, in seconds")
     parser.add_argument("--each", type=float, default=30, help="when to leave a program, in seconds")
+    parser.add_argument("--only", default="", help="run the programs that have this in their names")
     arguments = parser.parse_args()
     if _platforms.kin() is None:
         print("nothing is proved on this platform")
@@ -230,7 +231,7 @@ def main() -> int:
     counts: dict[str, Count] = {}
     end = time.monotonic() + arguments.seconds
     with tempfile.TemporaryDirectory() as folder:
-        programs = list(commands(Path(folder)))
+        programs = [program for program in commands(Path(folder)) if arguments.only in program[0]]
         for number, (name, command) in enumerate(itertools.cycle(programs)):
             if time.monotonic() > end and number >= len(programs):
                 break
