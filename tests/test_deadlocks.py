@@ -12,6 +12,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -65,6 +66,21 @@ def wait_for_event(event: Any) -> None:
     event.wait()
 
 
+SCRIPT = """
+import multiprocessing
+
+def put(queue):
+    queue.put(b"x" * 1_000_000)
+
+if __name__ == "__main__":
+    queue = multiprocessing.Queue()
+    process = multiprocessing.Process(target=put, args=(queue,))
+    process.start()
+    process.join()
+    queue.get()
+"""
+
+
 def message_of(child: Child, timeout: float | None = None) -> str:
     with pytest.raises(ChildStuck) as caught:
         child.join(timeout)
@@ -81,7 +97,7 @@ class TestProved:
         assert "is deadlocked: it cannot end: the feeder thread of its queue waits to write to the full pipe" in message
         assert "which the test could read, but it waits as well (proved after" in message
         assert "who waits for what:\n    child 'putter'" in message
-        assert "its stacks:" in message
+        assert "alive at that moment:" in message
         assert "what to do: read before you wait" in message
 
     def test_full_pipe(self, mp_process: ProcessFactory, mp_context: Any) -> None:
@@ -145,6 +161,12 @@ class TestProved:
     def test_executor(self, mp_executor: Any) -> None:
         with pytest.raises(ChildStuck, match=r"is deadlocked: .*; its task: lock_twice\(\); all workers"):
             mp_executor(2).submit(lock_twice).result()
+
+    def test_script(self, mp_script: Any, tmp_path: Path) -> None:
+        script = tmp_path / "script.py"
+        script.write_text(SCRIPT)
+        with pytest.raises(ChildStuck, match=r"is deadlocked: process \d+ cannot end: the feeder thread of its queue"):
+            mp_script(script)
 
     def test_end_of_the_test(self, pytester: pytest.Pytester) -> None:
         pytester.makepyfile(

@@ -85,7 +85,7 @@ def _forget_alarm() -> None:
     """Drop the handler by which pytest-timeout ends the test: a forked child has it, but not the timer for it."""
     if hasattr(signal, "SIGALRM"):  # pragma: always on Linux
         handler = signal.getsignal(signal.SIGALRM)
-        if getattr(handler, "__module__", None) == "pytest_timeout":
+        if str(getattr(handler, "__module__", "")).startswith(("pytest_timeout", "pytest_mpcheck")):
             signal.signal(signal.SIGALRM, signal.SIG_DFL)
 
 

@@ -12,8 +12,9 @@ from .. import _platforms
 from .._autopsy._examination import Known, examine, stacks_words
 from .._autopsy._origin import origin
 from .._clock import Deadline, wait_until
+from .._deadlocks import Vigil
 from .._errors import ChildStuck, MpcheckError
-from .._records import ChildReport, ProcessId, ScriptRun, Stuck
+from .._records import ChildReport, Deadlock, ProcessId, ScriptRun, Stuck
 from .._words import RAISE_THE_LIMIT, ending, message
 from ._echo import Echo
 from ._station import EVIDENCE_LIMIT, Station
@@ -72,13 +73,21 @@ def run_script(
     os.close(lifeline)
     identity = ProcessId(process.pid, _platforms.start_token(process.pid))
 
+    vigil = Vigil(process.pid, 0, dict)
+    deadline = Deadline(timeout)
+    deadlock: Deadlock | None = None
+
     def ended() -> bool:
+        nonlocal deadlock
         echo.pump()
-        return process.poll() is not None
+        if process.poll() is None:
+            deadlock = vigil.look()
+        return process.returncode is not None or deadlock is not None
 
     try:
-        if not wait_until(ended, Deadline(timeout)):
-            raise _stuck(identity, script, start_method, station, timeout)
+        if not wait_until(ended, deadline) or deadlock is not None:
+            seconds = deadline.seconds - deadline.remaining()
+            raise _stuck(identity, script, start_method, station, Stuck(seconds if deadlock else timeout, deadlock))
         survivors = _survivors(process.pid)
     finally:
         _platforms.end_group(process.pid)
@@ -100,13 +109,13 @@ def _survivors(group: int) -> tuple[str, ...]:
     return () if wait_until(lambda: not members(), Deadline(_HELPERS_PATIENCE)) else members()
 
 
-def _stuck(identity: ProcessId, script: str, start_method: str, station: Station, timeout: float) -> ChildStuck:
+def _stuck(identity: ProcessId, script: str, start_method: str, station: Station, stuck: Stuck) -> ChildStuck:
     processes = examine(identity.pid, {identity.pid: Known(script, start_method, origin(), station.path("stacks"))})
     report = ChildReport(
         process=identity,
         name=script,
         start_method=start_method,
-        outcome=Stuck(timeout),
+        outcome=stuck,
         exitcode=None,
         stdout=station.read("stdout", EVIDENCE_LIMIT),
         stderr=station.read("stderr", EVIDENCE_LIMIT),
@@ -114,4 +123,5 @@ def _stuck(identity: ProcessId, script: str, start_method: str, station: Station
         processes=processes,
     )
     what = f"{ending(report.outcome)} and has been ended with all its children"
-    return ChildStuck(message(what, report, f"let the script end in time, or {RAISE_THE_LIMIT}"), report)
+    remedy = stuck.deadlock.remedy if stuck.deadlock else f"let the script end in time, or {RAISE_THE_LIMIT}"
+    return ChildStuck(message(what, report, remedy), report)
