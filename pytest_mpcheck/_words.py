@@ -117,7 +117,6 @@ def message(what: str, report: ChildReport, remedy: str) -> str:
     parts += report.facts
     if isinstance(report.outcome, Stuck) and report.outcome.deadlock is not None:
         parts.append("who waits for what:\n" + _indent("\n".join(report.outcome.deadlock.waits)))
-        parts.append(f"who waits for what:\n{_indent(chr(10).join(report.outcome.deadlock.waits))}")
     if report.processes:
         parts.append("alive at that moment:\n" + _indent("\n".join(process_lines(report.processes))))
     elif report.stacks:

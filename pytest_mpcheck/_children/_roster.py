@@ -211,12 +211,6 @@ class Roster:
         """Pass on what the workers have written and told."""
         self._echo.pump()
 
-    def deadlocked(self, deadlock: Deadlock) -> ChildStuck:
-        """Make the error of a deadlock that was proved; it names a worker with a task.
-        report = _report_all(running, Stuck(timeout))
-        what = f"{ending(report.outcome)} with the task {running[0].task or '(none)'}; all workers have been ended"
-        return ChildStuck(message(what, report, remedy), report)
-
     def deadlocked(self, deadlock: Deadlock) -> MpcheckError:
         """Make the error of a deadlock that was proved; it names a worker with a task, and what all are doing.
 
@@ -224,10 +218,9 @@ class Roster:
             deadlock: The proof.
         """
         running = sorted(self.running(), key=lambda member: not member.task)
-        report = _report_of_all(running, Stuck(0, deadlock))
         if not running:
             return MpcheckError(f"a pool is deadlocked: {deadlock.what} (proved); what to do: {deadlock.remedy}")
-        report = _report_all(running, Stuck(0, deadlock))
+        report = _report_of_all(running, Stuck(0, deadlock))
         what = f"{ending(report.outcome)}; its task: {running[0].task or '(none)'}; all workers have been ended"
         return ChildStuck(message(what, report, deadlock.remedy), report)
 
@@ -258,7 +251,6 @@ class Roster:
 
 def _report_of_all(members: list[Member], stuck: Stuck) -> ChildReport:
     """Report the first of some workers, with the processes of all."""
-def _report_all(members: list[Member], stuck: Stuck) -> ChildReport:
     first, *others = (member.report(stuck=stuck) for member in members)
     return replace(first, processes=sum((other.processes for other in others), first.processes))
 

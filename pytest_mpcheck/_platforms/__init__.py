@@ -41,47 +41,6 @@ elif sys.platform == "darwin":  # pragma: needs macos
     from ._macos import *
 else:
     from ._linux import *
-    from ._windows import (
-        STACK_SIGNAL,
-        end_group,
-        exit_handle,
-        follow_parent,
-        group_members,
-        kin,
-        memory_kills,
-        stacks_file,
-        start_token,
-        tree_of,
-        waits_of,
-    )
-elif sys.platform == "darwin":  # pragma: needs macos
-    from ._macos import (
-        STACK_SIGNAL,
-        end_group,
-        exit_handle,
-        follow_parent,
-        group_members,
-        kin,
-        memory_kills,
-        stacks_file,
-        start_token,
-        tree_of,
-        waits_of,
-    )
-else:
-    from ._linux import (
-        STACK_SIGNAL,
-        end_group,
-        exit_handle,
-        follow_parent,
-        group_members,
-        kin,
-        memory_kills,
-        stacks_file,
-        start_token,
-        tree_of,
-        waits_of,
-    )
 
 __all__ = [
     "CURRENT",
@@ -104,9 +63,6 @@ __all__ = [
     "memory_kills",
     "stacks_file",
     "start_apart",
-    "kin",
-    "memory_kills",
-    "stacks_file",
     "start_token",
     "tree_of",
     "waits_of",

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from .._process_facts import ProcessFacts
 
 __all__ = ["end", "find", "is_alive", "kin", "memory_kills", "stacks_file", "start_token", "tree_of", "waits_of"]
-__all__ = ["kin", "memory_kills", "stacks_file", "start_token", "tree_of", "waits_of"]
 
 
 def start_token(pid: int) -> str:
