@@ -17,10 +17,10 @@ PROJECT = """
 
     PID = pathlib.Path("script.pid").absolute()
     SCRIPT = f'''
-    import os, pathlib, signal
+    import os, pathlib, signal, time
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     pathlib.Path({str(PID)!r}).write_text(str(os.getpid()) + chr(10))
-    os.read(os.pipe()[0], 1)
+    time.sleep(300)  # ends some day; a wait without a limit would be proved a deadlock
     '''.replace("\\n    ", "\\n")
 
     def test_script(mp_script, tmp_path):
