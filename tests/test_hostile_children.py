@@ -365,7 +365,7 @@ def raise_in_a_group(error: type[BaseException]) -> None:
         (InterruptsInReduce, "KeyboardInterrupt"),
         (ExitsInStr, "SystemExit: 3"),
         (RaisesOwnBaseInStr, "telling of it raised OwnBase"),
-        (NoTextInStr, "TypeError: __str__ returned non-string"),
+        (NoTextInStr, "(TypeError: "),  # in words that differ between versions
         pytest.param(
             RaisesInGetAttribute,
             "telling of it raised RuntimeError: no __",

@@ -37,7 +37,9 @@ def attempt(call: Callable[[], object]) -> tuple[Outcome, BaseException | None]:
     try:
         return Returned(_dump_value(call())), None
     except BaseException as error:
-        return describe(error), error
+        raised = error
+    # not while it is being handled: PyPy then puts the frames back that are taken off
+    return describe(raised), raised
 
 
 def without_payload(outcome: Outcome, obstacle: BaseException) -> tuple[Outcome, BaseException]:
@@ -85,7 +87,7 @@ def describe(error: BaseException, *, as_itself: bool = True) -> Raised:
     """
     name = type_name(error)
     try:
-        error.__traceback__ = _without_our_frames(_TRACEBACK_OF(error))
+        error.__traceback__ = _without_our_frames(error.__traceback__)
         payload, obstacle = _dump(error) if as_itself else (None, "")
         text = text_of(error)
         lines = "".join(traceback.format_exception(error))
