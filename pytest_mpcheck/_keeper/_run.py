@@ -90,7 +90,7 @@ class Run:
         left_open = to_end(scope)
         if _runs == [self]:  # what runs around another run may still use its pools
             _finalize()
-        swept = sweep(scope, helpers=False)
+        swept = sweep(scope, helpers=False, known=left_open)
         ended = {one.process: one for one in (*left_open, *swept.ended) if one not in swept.undead}
         return Swept(tuple(ended.values()), swept.left, swept.undead)
 

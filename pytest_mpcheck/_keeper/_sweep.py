@@ -26,27 +26,30 @@ _HELPERS_MOMENT = 0.3
 """How long the helpers of `multiprocessing` have to end by themselves once all others are gone, in seconds."""
 
 
-def sweep(scope: Scope, *, helpers: bool, moment: float = MOMENT) -> Swept:
+def sweep(scope: Scope, *, helpers: bool, moment: float = MOMENT, known: tuple[Straggler, ...] = ()) -> Swept:
     """End every process of a scope.
 
     Args:
         scope: The scope.
         helpers: Whether the helpers of `multiprocessing` are to end too; not while pytest goes on.
         moment: How long the processes have to end, in seconds.
+        known: Who was found before; it may have lost the parent that told of it.
 
     Returns:
         Whom it has ended, and whom not.
     """
-    if not scope.members():
+    if not known and not scope.members():
         return Swept()
+    seen = {one.process: one for one in known}
     asked: dict[ProcessId, Straggler] = {}
     try:
-        undead = _end(lambda: to_end(scope), asked, moment)
+        undead = _end(lambda: _remember(to_end(scope), seen), asked, moment)
         if helpers:
             wait_until(lambda: not _helpers(scope), Deadline(_HELPERS_MOMENT))
-            undead += _end(lambda: _helpers(scope), asked, _HELPERS_MOMENT)
+            undead += _end(lambda: _remember(_helpers(scope), seen), asked, _HELPERS_MOMENT)
     except BaseException:
         kill_all(scope)
+        _kill(_remember((), seen))
         raise
     left = tuple(one for one in scope.members() if scope.has_left(one))
     told = (one for one in asked.values() if not is_tracker(one) and one not in undead)
@@ -68,6 +71,12 @@ def kill_all(scope: Scope) -> None:
 
 def _helpers(scope: Scope) -> tuple[Straggler, ...]:
     return tuple(one for one in scope.members() if not scope.has_left(one))
+
+
+def _remember(found: tuple[Straggler, ...], seen: dict[ProcessId, Straggler]) -> tuple[Straggler, ...]:
+    """Add to those that were seen, and return who of them is alive: one that bears no mark loses its parent first."""
+    seen |= {one.process: one for one in found}
+    return tuple(one for one in seen.values() if _platforms.is_alive(one.process))
 
 
 def _end(

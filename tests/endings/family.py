@@ -22,7 +22,7 @@ import sys
 import time
 from typing import Any
 
-STUBBORN = ("daemon", "executed", "started")
+STUBBORN = ("daemon", "scrubbed", "started")
 """The last words of the names of those that SIGTERM does not end."""
 
 SORTS = ("executed", "scrubbed", *(("born",) if hasattr(os, "fork") else ()))
