@@ -48,6 +48,7 @@ def waits_in() -> Iterator[Callable[[Callable[[], object], str], tuple[int, Thre
     def start(function: Callable[[], object], words: str) -> tuple[int, ThreadWait]:
         pid = os.fork()
         if pid == 0:  # pragma: no cover
+            os.setpgid(0, 0)
             try:
                 function()
             finally:
@@ -57,7 +58,7 @@ def waits_in() -> Iterator[Callable[[Callable[[], object], str], tuple[int, Thre
 
     yield start
     for pid in pids:
-        os.kill(pid, signal.SIGKILL)
+        os.killpg(pid, signal.SIGKILL)  # some have a child
         os.waitpid(pid, 0)
 
 
@@ -322,3 +323,11 @@ def test_nothing_is_proved_without_descendants() -> None:
             return ()
 
     assert look(Alone(), None, 0) is None
+
+
+def test_helpers_are_told_from_their_children(mp_process: Any, mp_start_method: str) -> None:
+    child = mp_process(signal.pause, daemon=True)
+    kin = _kin.KinOfProc()
+    assert not kin.is_helper(child.pid)
+    helpers = [pid for pid in kin.descendants(os.getpid()) if kin.is_helper(pid)]
+    assert bool(helpers) or mp_start_method == "fork"
