@@ -179,7 +179,7 @@ def commands(folder: Path) -> Iterator[tuple[str, list[str]]]:
         except ImportError:
             there = None
         if there:
-            yield module, [sys.executable, "-m", "test", "--timeout=120", module.removeprefix("test.")]
+            yield module, [sys.executable, "-m", "unittest", module]
 
 
 def watch(process: subprocess.Popen[bytes], interval: float, until: float, count: Count) -> None:

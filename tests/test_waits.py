@@ -21,6 +21,7 @@ import pytest
 from pytest_mpcheck import _platforms
 from pytest_mpcheck._clock import Deadline, wait_until
 from pytest_mpcheck._deadlocks._kinds import explain
+from pytest_mpcheck._deadlocks._look import Look, look, nobody_else_gives, who_gives
 from pytest_mpcheck._platforms import _anywhere, _kin, _proc
 from pytest_mpcheck._records import Awaited, ThreadWait
 
@@ -47,6 +48,7 @@ def waits_in() -> Iterator[Callable[[Callable[[], object], str], tuple[int, Thre
     def start(function: Callable[[], object], words: str) -> tuple[int, ThreadWait]:
         pid = os.fork()
         if pid == 0:  # pragma: no cover
+            os.setpgid(0, 0)
             try:
                 function()
             finally:
@@ -56,7 +58,7 @@ def waits_in() -> Iterator[Callable[[Callable[[], object], str], tuple[int, Thre
 
     yield start
     for pid in pids:
-        os.kill(pid, signal.SIGKILL)
+        os.killpg(pid, signal.SIGKILL)  # some have a child
         os.waitpid(pid, 0)
 
 
@@ -289,3 +291,43 @@ def test_no_proof_where_nothing_is_known(mp_process: Any, monkeypatch: pytest.Mo
     assert vigil.look() is None
     assert mp_process(abs, -1).result() == 1
     assert threading.active_count() >= 1
+
+
+class NoKin:
+    """Kin of which nothing may be asked."""
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        def refuse(*args: object) -> Any:
+            raise PermissionError
+
+        return refuse
+
+
+def test_no_look_at_who_may_not_be_looked_at() -> None:
+    kin: Any = NoKin()
+    assert look(kin, None, 0) is None
+    waits = (ThreadWait(2, "waits", False, (SOCKET,)),)
+    seen = Look(((os.getpid(), waits),), ())
+    assert not nobody_else_gives(kin, seen)
+    assert who_gives(kin, seen) == {}
+
+
+def test_socket_without_a_single_peer_proves_nothing() -> None:
+    seen = Look(((os.getpid(), (ThreadWait(2, "waits", False, (SOCKET,)),)),), ())
+    assert not nobody_else_gives(_kin.KinOfProc(), seen)
+
+
+def test_nothing_is_proved_without_descendants() -> None:
+    class Alone(_kin.KinOfProc):
+        def descendants(self, pid: int) -> tuple[int, ...]:
+            return ()
+
+    assert look(Alone(), None, 0) is None
+
+
+def test_helpers_are_told_from_their_children(mp_process: Any, mp_start_method: str) -> None:
+    child = mp_process(signal.pause, daemon=True)
+    kin = _kin.KinOfProc()
+    assert not kin.is_helper(child.pid)
+    helpers = [pid for pid in kin.descendants(os.getpid()) if kin.is_helper(pid)]
+    assert bool(helpers) or mp_start_method == "fork"
