@@ -83,11 +83,12 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="mpcheck-asserts-") as name:
         folder = Path(name)
         (folder / "test_start.py").write_text(TESTS.format(checks=CHECKS), encoding="utf-8")
+        kept = {key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"}
         path = os.pathsep.join([str(CHECKOUT), *filter(None, [os.environ.get("PYTHONPATH")])])
         done = subprocess.run(
             [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--mp-start-methods=spawn,forkserver"],
             cwd=folder,
-            env=os.environ | {"ROUNDS": str(rounds), "PYTHONPATH": path},
+            env=kept | {"ROUNDS": str(rounds), "PYTHONPATH": path},
             capture_output=True,
             text=True,
             check=False,

@@ -15,6 +15,7 @@ import sys
 import warnings
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import cached_property
 from types import FunctionType, ModuleType
 
 from ._explainer import EXPLANATION, NAME
@@ -62,7 +63,7 @@ class RewrittenCode:
         They are what these modules refer to by their globals, and theirs, and so on; and what was registered.
         """
         found: set[str] = set()
-        ahead = [*names, *self._registered()]
+        ahead = [*names, *self._registered]
         while ahead:
             name = ahead.pop()
             if name not in found:
@@ -77,16 +78,11 @@ class RewrittenCode:
             self._paths[name] = self._write(f"{len(self._paths)}.code", code) if code else ""
         return self._paths[name]
 
-    def _registered(self) -> Iterable[str]:
-        registered = tuple(self._assertions.registered)
-        heads = tuple(f"{name}." for name in registered)
-        return [
-            name
-            for name in tuple(sys.modules)
-            if (name in registered or name.startswith(heads))
-            and _is_rewritten(name)
-            and "site-packages" not in _file(name)
-        ]
+    @cached_property
+    def _registered(self) -> list[str]:
+        registered = frozenset(self._assertions.registered)
+        mine = [name for name in tuple(sys.modules) if _is_rewritten(name) and "site-packages" not in _file(name)]
+        return [name for name in mine if any(name == one or name.startswith(f"{one}.") for one in registered)]
 
     def _code(self, name: str) -> bytes:
         path = _file(name)
