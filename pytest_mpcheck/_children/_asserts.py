@@ -9,6 +9,7 @@ it does not import pytest.
 from __future__ import annotations
 
 import ast
+import contextlib
 import marshal
 import os
 import sys
@@ -144,5 +145,6 @@ def _neighbours(name: str) -> set[str]:
         if isinstance(value, ModuleType):
             found.add(value.__name__)
         elif isinstance(value, (FunctionType, type)):
-            found.add(str(value.__module__))
+            with contextlib.suppress(Exception):  # a metaclass may have made anything of it
+                found.add(str(value.__module__))
     return {other for other in found if _is_rewritten(other)}

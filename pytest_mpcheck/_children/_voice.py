@@ -15,6 +15,7 @@ import sys
 import warnings
 from collections.abc import Callable, Mapping
 from importlib.machinery import ModuleSpec, PathFinder
+from types import FrameType
 from typing import Any
 
 from ._station import Station
@@ -47,6 +48,8 @@ def find_voice(station: Station, surroundings: Surroundings) -> None:
 
 def _teller_of_warnings(tell: Callable[[str, Mapping[str, object]], None]) -> Any:
     def show(message: Warning | str, category: type[Warning], filename: str, lineno: int, *_: object) -> None:
+        if category is SyntaxWarning and _is_about_a_traceback():
+            return  # `traceback` parses the lines that it shows; whoever compiled them has told that before
         try:
             pickled = pickle.dumps(message)
         except Exception:  # it holds whatever its maker put into it
@@ -64,6 +67,15 @@ def _teller_of_warnings(tell: Callable[[str, Mapping[str, object]], None]) -> An
         tell("warning", facts)
 
     return show
+
+
+def _is_about_a_traceback() -> bool:
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None:
+        if frame.f_globals.get("__name__") == "traceback":
+            return True
+        frame = frame.f_back
+    return False
 
 
 def _tell_logs(tell: Callable[[str, Mapping[str, object]], None], surroundings: Surroundings) -> None:
