@@ -200,9 +200,10 @@ def close_everything_and_raise() -> None:
 
 
 def close_everything_and_stay() -> None:
-    _, writer = os.pipe()
-    os.closerange(0, writer - 1)
-    os.read(writer - 1, 1)  # for ever: the reading end is the last but one
+    reader, writer = os.pipe()
+    os.closerange(0, reader)
+    os.closerange(reader + 1, writer)
+    os.read(reader, 1)  # for ever
 
 
 @pytest.mark.parametrize("close", [close_standard_streams, close_everything])

@@ -16,7 +16,6 @@ import sys
 import warnings
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from functools import cached_property
 from types import FunctionType, ModuleType
 
 from ._explainer import EXPLANATION, NAME
@@ -57,6 +56,8 @@ class RewrittenCode:
         self._assertions = assertions
         self._folder = folder
         self._paths: dict[str, str] = {}
+        self._seen = 0
+        self._found: list[str] = []
 
     def reached_from(self, names: Iterable[str]) -> set[str]:
         """Add to names of modules those of the rewritten modules that children of these may need.
@@ -64,7 +65,7 @@ class RewrittenCode:
         They are what these modules refer to by their globals, and theirs, and so on; and what was registered.
         """
         found: set[str] = set()
-        ahead = [*names, *self._registered]
+        ahead = [*names, *self._registered()]
         while ahead:
             name = ahead.pop()
             if name not in found:
@@ -79,11 +80,15 @@ class RewrittenCode:
             self._paths[name] = self._write(f"{len(self._paths)}.code", code) if code else ""
         return self._paths[name]
 
-    @cached_property
     def _registered(self) -> list[str]:
-        registered = frozenset(self._assertions.registered)
-        mine = [name for name in tuple(sys.modules) if _is_rewritten(name) and "site-packages" not in _file(name)]
-        return [name for name in mine if any(name == one or name.startswith(f"{one}.") for one in registered)]
+        if self._seen != len(sys.modules):  # looking at all of them for each child would take longer than its start may
+            self._seen = len(sys.modules)
+            registered = frozenset(self._assertions.registered)
+            mine = [name for name in tuple(sys.modules) if _is_rewritten(name) and "site-packages" not in _file(name)]
+            self._found = [
+                name for name in mine if any(name == one or name.startswith(f"{one}.") for one in registered)
+            ]
+        return self._found
 
     def _code(self, name: str) -> bytes:
         path = _file(name)
