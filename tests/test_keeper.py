@@ -377,12 +377,23 @@ def test_run_ends_what_is_left_though_nobody_has_swept(
 ) -> None:
     monkeypatch.setattr("tempfile.tempdir", folder)
     monkeypatch.delenv(_platforms.MARK, raising=False)
+    monkeypatch.setattr(_run, "_runs", [])  # the run that this test is part of is to go on
     run = new_run()
     run.watch()
     process = start(STUBBORN)
     _run._close_all()  # as the end of the interpreter does
     assert process.wait(20) == -signal.SIGKILL
     assert os.listdir(folder) == []
+
+
+def test_folder_that_a_test_has_deleted_is_made_again(monkeypatch: pytest.MonkeyPatch, folder: str) -> None:
+    monkeypatch.setattr("tempfile.tempdir", folder)
+    run = new_run()
+    shutil.rmtree(os.path.dirname(run.new_scope().folder))
+    scope = run.new_scope()
+    assert os.path.isdir(scope.folder)
+    run.close()
+    assert not os.path.isdir(scope.folder)
 
 
 def test_forked_child_changes_nothing(monkeypatch: pytest.MonkeyPatch, folder: str) -> None:

@@ -78,6 +78,7 @@ class Run:
         scope = self._open_scope()
         self._has_started = True
         self._start_keeper()
+        os.makedirs(scope.folder, mode=0o700, exist_ok=True)  # a test may have cleared the temporary folder
         return replace(scope, folder=tempfile.mkdtemp(prefix="test-", dir=scope.folder))
 
     def sweep(self) -> Swept:
