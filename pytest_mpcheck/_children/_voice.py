@@ -23,6 +23,9 @@ from ._surroundings import Surroundings, apply_filters
 
 __all__ = ["find_voice"]
 
+_OF_PARSERS = SyntaxWarning, DeprecationWarning
+"""What parsing a line may warn with; up to Python 3.11 an invalid escape sequence was of the second kind."""
+
 
 def find_voice(station: Station, surroundings: Surroundings) -> None:
     """Let this process tell its warnings and log records.
@@ -48,7 +51,7 @@ def find_voice(station: Station, surroundings: Surroundings) -> None:
 
 def _teller_of_warnings(tell: Callable[[str, Mapping[str, object]], None]) -> Any:
     def show(message: Warning | str, category: type[Warning], filename: str, lineno: int, *_: object) -> None:
-        if category is SyntaxWarning and _is_about_a_traceback():
+        if category in _OF_PARSERS and _is_about_a_traceback():
             return  # `traceback` parses the lines that it shows; whoever compiled them has told that before
         try:
             pickled = pickle.dumps(message)
