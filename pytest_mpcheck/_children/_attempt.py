@@ -106,8 +106,10 @@ def _dump(error: BaseException) -> tuple[bytes | None, str]:
 
 
 def _frames_of(error: BaseException) -> str:
-    """Tell where an exception was raised that cannot tell it itself."""
-    return shortened("".join(traceback.format_tb(_without_our_frames(_TRACEBACK_OF(error)))), _TRACEBACK_LIMIT)
+    """Tell where an exception was raised that cannot tell it itself; without a file or a module that must be opened."""
+    frames = traceback.walk_tb(_without_our_frames(_TRACEBACK_OF(error)))
+    lines = [f'  File "{frame.f_code.co_filename}", line {n}, in {frame.f_code.co_name}\n' for frame, n in frames]
+    return shortened("".join(lines), _TRACEBACK_LIMIT)
 
 
 def _without_our_frames(tb: TracebackType | None) -> TracebackType | None:
