@@ -338,6 +338,19 @@ def test_doors_note_nothing_once_the_folder_is_gone(tmp_path: Path) -> None:
     assert not (tmp_path / "gone").exists()
 
 
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="there is no disk that is always full")
+def test_start_goes_on_though_there_is_no_room_for_its_note(tmp_path: Path) -> None:
+    (tmp_path / NOTES).symlink_to("/dev/full")
+    Doors(str(tmp_path)).note(os.getpid())
+
+
+def test_damaged_notes_are_left_out(start: Start, folder: str) -> None:
+    process = start()
+    Path(folder, NOTES).write_bytes(b"\xff 1\nx 2\n7\n")
+    Doors(folder).note(process.pid)
+    assert [one.process.pid for one in Scope.here(folder).members()] == [process.pid]
+
+
 def test_start_that_is_not_to_be_noted_is_not(tmp_path: Path) -> None:
     doors = Doors(str(tmp_path), lambda: False)
     doors.open()
