@@ -29,6 +29,9 @@ _HARMLESS_NAMES = (
 
 _OF_THE_C_LIBRARY = 32, 33
 
+_PATIENCE = 1.0
+"""How long the kernel has to answer, in seconds; a sandbox in its place may never do so."""
+
 _SOCK_DIAG_BY_FAMILY = 20
 _REQUEST_AND_DUMP = 0x301
 _SHOW_PEER = 4
@@ -111,6 +114,7 @@ class KinOfProc:
         this: Any = socket
         found: dict[str, str] = {}
         with socket.socket(this.AF_NETLINK, socket.SOCK_DGRAM, 4) as link:
+            link.settimeout(_PATIENCE)
             asked = struct.pack("=BBHIIIII", this.AF_UNIX, 0, 0, 0xFFFFFFFF, 0, _SHOW_PEER, 0xFFFFFFFF, 0xFFFFFFFF)
             link.send(struct.pack("=IHHII", 16 + len(asked), _SOCK_DIAG_BY_FAMILY, _REQUEST_AND_DUMP, 1, 0) + asked)
             while True:
