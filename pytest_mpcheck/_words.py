@@ -47,12 +47,11 @@ TAIL_LINES = 20
 TAIL_LENGTH = 10_000
 """How many characters of those lines, at most."""
 
-TRACEBACK_LENGTH = 20_000
-"""How much of a traceback goes into a message, in characters."""
-
-
 _COMMAND = 200
 """How much of a command line is told."""
+
+TRACEBACK_LENGTH = 20_000
+"""How much of a traceback goes into a message, in characters."""
 
 
 def signal_name(number: int) -> str:

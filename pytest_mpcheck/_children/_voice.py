@@ -18,6 +18,7 @@ from importlib.machinery import ModuleSpec, PathFinder
 from types import FrameType
 from typing import Any
 
+from .._excerpts import LIMIT, repr_of
 from ._station import Station
 from ._surroundings import Surroundings, apply_filters
 
@@ -120,8 +121,5 @@ def _plain(value: Any) -> object:
     try:
         marshal.dumps(value)
     except ValueError:
-        try:
-            return str(value) if isinstance(value, str) else repr(value)
-        except Exception as error:  # repr runs code of any class
-            return f"<repr() of it raised {type(error).__name__}>"
+        return str.__str__(value) if isinstance(value, str) else repr_of(value, LIMIT)
     return value
