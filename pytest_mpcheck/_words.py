@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from typing import assert_never
 
 from ._excerpts import repr_of, shortened
+from ._process_facts import Straggler, Swept
 from ._process_words import process_lines
 from ._records import (
     ChildReport,
@@ -21,9 +22,7 @@ from ._records import (
     Raised,
     Returned,
     Signalled,
-    Straggler,
     Stuck,
-    Swept,
 )
 
 __all__ = [

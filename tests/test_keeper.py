@@ -28,7 +28,7 @@ from pytest_mpcheck._keeper._run import Run
 from pytest_mpcheck._keeper._scope import Scope
 from pytest_mpcheck._keeper._sweep import kill_all, sweep
 from pytest_mpcheck._platforms import _anywhere, _linux, _posix, _windows
-from pytest_mpcheck._records import Straggler, Swept
+from pytest_mpcheck._process_facts import Straggler, Swept
 from pytest_mpcheck._words import keeper_lines, swept_lines
 
 STAY = "import os; os.write(1, b'ready\\n'); os.read(0, 1)"

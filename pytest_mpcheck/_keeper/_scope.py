@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
 from .. import _platforms
-from .._records import ProcessId, Straggler
+from .._process_facts import Straggler
+from .._records import ProcessId
 from ._doors import NOTES
 
 __all__ = ["Scope", "is_tracker"]

@@ -8,12 +8,12 @@ from collections.abc import Collection, Iterator
 from typing import TYPE_CHECKING, Any
 
 from .._clock import seconds_since
-from .._records import ProcessId, Straggler, ThreadWait
+from .._records import ProcessId
 from ._kinship import Kin
 from ._lineage import start_method_of
 
 if TYPE_CHECKING:
-    from .._process_facts import ProcessFacts
+    from .._process_facts import ProcessFacts, Straggler, ThreadWait
 
 __all__ = ["end", "find", "is_alive", "kin", "memory_kills", "stacks_file", "start_token", "tree_of", "waits_of"]
 
@@ -124,6 +124,8 @@ def find(scope: str, mark: str, since: ProcessId, noted: Collection[ProcessId] =
         They and their descendants, the oldest first; this process and its ancestors do not count.
     """
     import psutil
+
+    from .._process_facts import Straggler
 
     everything: dict[int, Any] = {process.pid: process for process in psutil.process_iter()}
     oldest = float(since.start_token or 0)

@@ -16,7 +16,7 @@ import struct
 from collections.abc import Set
 from typing import Any
 
-from .._records import Awaited
+from .._process_facts import Awaited
 
 __all__ = ["KinOfProc"]
 

@@ -11,12 +11,12 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from .._records import ProcessId, Straggler, ThreadWait
+from .._records import ProcessId
 from ._kinship import Kin
 from ._posix import doors, end_group, first_end, group_members, start_apart
 
 if TYPE_CHECKING:
-    from .._process_facts import ProcessFacts
+    from .._process_facts import ProcessFacts, Straggler, ThreadWait
 
 __all__ = [
     "STACK_SIGNAL",
@@ -146,6 +146,8 @@ def find(scope: str, mark: str, since: ProcessId, noted: Collection[ProcessId] =
     Returns:
         They and their descendants, the oldest first; this process and its ancestors do not count.
     """
+    from .._process_facts import Straggler  # children load this module, and have no use for that one
+
     oldest = int(since.start_token or 0)
     pids = sorted(int(name) for name in os.listdir("/proc") if name.isdigit())
     stats = {pid: stat for pid in pids if (stat := _stat(pid)) and int(stat.start_token) >= oldest}

@@ -14,7 +14,7 @@ import stat
 import struct
 from collections.abc import Callable, Iterable
 
-from .._records import Awaited, ThreadWait
+from .._process_facts import Awaited, ThreadWait
 
 __all__ = ["waits_of"]
 
