@@ -493,7 +493,7 @@ def test_finalizers_run_where_there_are_any(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_command_line_of_nobody_is_empty() -> None:
-    assert _linux._command(2**30) == ""
+    assert _linux.command_of(2**30) == ""
 
 
 def test_interrupt_while_threads_are_ended_goes_on() -> None:

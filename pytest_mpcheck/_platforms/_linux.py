@@ -167,7 +167,7 @@ def find(scope: str, mark: str, since: ProcessId, noted: Collection[ProcessId] =
         grown = bool(heirs)
     found = [
         Straggler(ProcessId(pid, stat.start_token), stat.parent, stat.session, stat.name, command or stat.name)
-        for pid, stat, command in ((pid, candidates[pid], _command(pid)) for pid in members)
+        for pid, stat, command in ((pid, candidates[pid], command_of(pid)) for pid in members)
         if command or is_alive(ProcessId(pid, stat.start_token))  # it may have ended since we looked
     ]
     return tuple(sorted(found, key=lambda straggler: (int(straggler.process.start_token), straggler.process.pid)))
@@ -189,7 +189,8 @@ def _has_mark(pid: int, scope: str, mark: str) -> bool:
     return any(entry == start or entry.startswith(start + b"/") for entry in environ.split(b"\0"))
 
 
-def _command(pid: int) -> str:
+def command_of(pid: int) -> str:
+    """Return the command line of a process; empty for a zombie, and once it is gone."""
     try:
         return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace").strip()
     except OSError:
