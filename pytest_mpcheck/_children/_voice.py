@@ -18,7 +18,7 @@ from importlib.machinery import ModuleSpec, PathFinder
 from types import FrameType
 from typing import Any
 
-from .._excerpts import LIMIT, repr_of
+from .._excerpts import LIMIT, repr_of, text_of
 from ._station import Station
 from ._surroundings import Surroundings, apply_filters
 
@@ -58,7 +58,7 @@ def _teller_of_warnings(tell: Callable[[str, Mapping[str, object]], None]) -> An
         builtin = next(base.__name__ for base in category.__mro__ if base.__module__ == "builtins")
         facts = {
             "message": pickled,
-            "text": str(message),
+            "text": text_of(message),
             "category": builtin,
             "name": category.__qualname__,
             "filename": filename,
