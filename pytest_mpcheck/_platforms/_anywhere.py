@@ -127,13 +127,15 @@ def find(scope: str, mark: str, since: ProcessId, noted: Collection[ProcessId] =
 
     from .._process_facts import Straggler
 
-    everything: dict[int, Any] = {process.pid: process for process in psutil.process_iter()}
+    everything: list[Any] = list(psutil.process_iter(["create_time"]))
+    everything.sort(key=lambda process: process.info["create_time"] or 0.0)  # parents before their children
     oldest = float(since.start_token or 0)
     known = {(process.pid, process.start_token) for process in noted}
     me = psutil.Process()
     aside = {me.pid, *(ancestor.pid for ancestor in me.parents())}
     members: dict[int, Straggler] = {}
-    for pid, process in everything.items():
+    for process in everything:
+        pid = process.pid
         with contextlib.suppress(psutil.Error, OSError):
             if pid in aside or process.create_time() < oldest or process.status() == psutil.STATUS_ZOMBIE:
                 continue
