@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from ._process_facts import ProcessFacts
     from ._records import (
         ChildReport,
+        Deadlock,
         Exited,
         Outcome,
         ProcessId,
@@ -41,6 +42,7 @@ __all__ = [
     "ChildDied",
     "ChildReport",
     "ChildStuck",
+    "Deadlock",
     "Exited",
     "MpcheckError",
     "NoSuchWorkers",

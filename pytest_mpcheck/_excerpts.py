@@ -5,16 +5,16 @@ Guarantees: imports nothing beyond the builtins, because a child that tells of i
 
 from __future__ import annotations
 
-__all__ = ["RAISED", "reason_of", "repr_of", "shortened", "text_of", "type_name"]
+__all__ = ["LIMIT", "RAISED", "reason_of", "repr_of", "shortened", "text_of", "type_name"]
 
-_LIMIT = 10_000
+LIMIT = 10_000
 """How much of the text of a value is told, in characters."""
 
 RAISED = (Exception, SystemExit, GeneratorExit)
 """What the code of a value may raise; a `KeyboardInterrupt`, and what a plugin of pytest raises, are another's."""
 
 
-def shortened(text: str, limit: int = _LIMIT) -> str:
+def shortened(text: str, limit: int = LIMIT) -> str:
     """Return a text, or of one that is longer than the limit its first and its last part.
 
     Args:

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from typing import assert_never
 
 from ._excerpts import repr_of, shortened
+from ._process_facts import Straggler, Swept
 from ._process_words import process_lines
 from ._records import (
     ChildReport,
@@ -21,9 +22,7 @@ from ._records import (
     Raised,
     Returned,
     Signalled,
-    Straggler,
     Stuck,
-    Swept,
 )
 
 __all__ = [
@@ -47,12 +46,11 @@ TAIL_LINES = 20
 TAIL_LENGTH = 10_000
 """How many characters of those lines, at most."""
 
-TRACEBACK_LENGTH = 20_000
-"""How much of a traceback goes into a message, in characters."""
-
-
 _COMMAND = 200
 """How much of a command line is told."""
+
+TRACEBACK_LENGTH = 20_000
+"""How much of a traceback goes into a message, in characters."""
 
 
 def signal_name(number: int) -> str:

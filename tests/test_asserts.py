@@ -343,6 +343,15 @@ def test_what_is_set_up_already_stays(monkeypatch: pytest.MonkeyPatch) -> None:
     assert Explainer()._check_if_assertion_pass_impl() is False
 
 
+def test_nothing_of_the_working_directory_is_read(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(_explainer, "_kept", [])
+    monkeypatch.setattr("_pytest.assertion.util._reprcompare", None)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / EXPLANATION).write_bytes(pickle.dumps(({"verbose": 0}, {}, (False, False), [])))
+    assert Explainer()._saferepr(42) == "42"
+    assert vars(util)["_reprcompare"] is None
+
+
 def test_plugin_that_cannot_be_imported_in_a_child_is_left_out(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     kept: list[object] = []
     monkeypatch.setattr(_explainer, "_kept", kept)

@@ -158,7 +158,7 @@ def test_nobody_has_no_tree() -> None:
     assert _linux.tree_of(child.pid) == _anywhere.tree_of(child.pid) == ()
     assert _linux.stacks_file(child.pid, 62) is None
     assert _anywhere.stacks_file(child.pid, 62) is None
-    assert _procfs._command(child.pid) == ""
+    assert _linux.command_of(child.pid) == ""
 
 
 @pytest.mark.parametrize(

@@ -180,7 +180,7 @@ def test_session_of_its_own_is_told_and_left_alone(pytester: pytest.Pytester, pi
 
 @pytest.mark.parametrize("guard", ["warn", "strict"])
 def test_what_is_to_be_kept_is_left_alone_untold(pytester: pytest.Pytester, pids: Pids, guard: str) -> None:
-    pytester.makeini("[pytest]\nmp_keep =\n    nobody\n    *pids/left")
+    pytester.makeini("[pytest]\nmp_keep =\n    {nobody}\n    *pids/left")
     result = pytester.runpytest_subprocess(f"--mp-guard={guard}", "-k", "leaving or session")
     result.assert_outcomes(passed=2)
     result.stdout.fnmatch_lines([f"    pid {pids['session']}: *"])

@@ -28,7 +28,7 @@ from pytest_mpcheck._keeper._run import Run
 from pytest_mpcheck._keeper._scope import Scope
 from pytest_mpcheck._keeper._sweep import kill_all, sweep
 from pytest_mpcheck._platforms import _anywhere, _linux, _posix, _windows
-from pytest_mpcheck._records import Straggler, Swept
+from pytest_mpcheck._process_facts import Straggler, Swept
 from pytest_mpcheck._words import keeper_lines, swept_lines
 
 STAY = "import os; os.write(1, b'ready\\n'); os.read(0, 1)"
@@ -338,6 +338,19 @@ def test_doors_note_nothing_once_the_folder_is_gone(tmp_path: Path) -> None:
     assert not (tmp_path / "gone").exists()
 
 
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="there is no disk that is always full")
+def test_start_goes_on_though_there_is_no_room_for_its_note(tmp_path: Path) -> None:
+    (tmp_path / NOTES).symlink_to("/dev/full")
+    Doors(str(tmp_path)).note(os.getpid())
+
+
+def test_damaged_notes_are_left_out(start: Start, folder: str) -> None:
+    process = start()
+    Path(folder, NOTES).write_bytes(b"\xff 1\nx 2\n7\n")
+    Doors(folder).note(process.pid)
+    assert [one.process.pid for one in Scope.here(folder).members()] == [process.pid]
+
+
 def test_start_that_is_not_to_be_noted_is_not(tmp_path: Path) -> None:
     doors = Doors(str(tmp_path), lambda: False)
     doors.open()
@@ -480,7 +493,7 @@ def test_finalizers_run_where_there_are_any(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_command_line_of_nobody_is_empty() -> None:
-    assert _linux._command(2**30) == ""
+    assert _linux.command_of(2**30) == ""
 
 
 def test_interrupt_while_threads_are_ended_goes_on() -> None:

@@ -163,9 +163,12 @@ def test_stacks_are_none_where_no_signal_asks(mp_process: ProcessFactory, monkey
 
 
 def test_stacks_are_none_before_the_target(mp_process: ProcessFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_file(path: str) -> int:
+        raise FileNotFoundError(path)
+
     child = mp_process(signal.pause, daemon=True)
     assert child._worker.station is not None
-    monkeypatch.setattr("os.path.exists", lambda path: False)
+    monkeypatch.setattr("os.path.getsize", no_file)
     monkeypatch.setattr(_stacks, "look", lambda pid: ("", "", "and nobody looks"))
     assert child._worker.stacks() == "(none: the child has not come as far as its target; and nobody looks)"
 

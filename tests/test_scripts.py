@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -54,6 +55,16 @@ def test_script_is_main(mp_script: RunScript, mp_start_method: str, write: Calla
     assert run.stderr == "stdin ''\n"
     assert (run.path, run.args, run.start_method, run.exitcode) == (str(path), ("one", "two"), mp_start_method, 3)
     assert run.survivors == ()
+
+
+@pytest.mark.skipif(not os.path.isdir("/dev/fd"), reason="nobody tells which descriptors are open")
+def test_script_that_cannot_be_started_leaves_no_descriptor(mp_script: RunScript, write: Callable[[str], Path]) -> None:
+    path = write("")
+    mp_script(path)
+    before = len(os.listdir("/dev/fd"))
+    with pytest.raises(OSError, match="too long"):
+        mp_script(path, "x" * (1 << 22))
+    assert len(os.listdir("/dev/fd")) == before
 
 
 def test_script_may_choose_for_itself(mp_script: RunScript, write: Callable[[str], Path]) -> None:

@@ -13,9 +13,20 @@ from typing import Any
 import pytest
 
 import pytest_mpcheck
-from pytest_mpcheck import ChildReport, Exited, ProcessFacts, ProcessId, Raised, Returned, ScriptRun, Signalled, Stuck
+from pytest_mpcheck import (
+    ChildReport,
+    Deadlock,
+    Exited,
+    ProcessFacts,
+    ProcessId,
+    Raised,
+    Returned,
+    ScriptRun,
+    Signalled,
+    Stuck,
+)
 from pytest_mpcheck._errors import _ChildError
-from pytest_mpcheck._records import Straggler, Swept
+from pytest_mpcheck._process_facts import Awaited, Straggler, Swept, ThreadWait
 
 ROOT = Path(pytest_mpcheck.__file__).parent
 
@@ -117,7 +128,8 @@ RECORDS: list[Any] = [
     Returned(b"value"),
     Raised("Error", "text", "traceback", b"exception", "obstacle"),
     Signalled(9),
-    Stuck(1.5),
+    Stuck(1.5, Deadlock("what", "remedy", ("wait",))),
+    ThreadWait(1, "waits", False, (Awaited("pipe", "1", "read"),), 2),
     Straggler(ProcessId(1, "token"), 2, 3, "name", "command"),
     Swept(),
     ScriptRun("path", ("arg",), "fork", 0, "out", "err", ("survivor",)),

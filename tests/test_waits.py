@@ -23,7 +23,7 @@ from pytest_mpcheck._clock import Deadline, wait_until
 from pytest_mpcheck._deadlocks._kinds import explain
 from pytest_mpcheck._deadlocks._look import Look, look, nobody_else_gives, who_gives
 from pytest_mpcheck._platforms import _anywhere, _kin, _proc
-from pytest_mpcheck._records import Awaited, ThreadWait
+from pytest_mpcheck._process_facts import Awaited, ThreadWait
 
 pytestmark = pytest.mark.skipif(_platforms.kin() is None, reason="only Linux tells what a thread waits for")
 

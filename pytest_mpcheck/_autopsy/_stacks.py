@@ -50,10 +50,11 @@ def ask(pid: int, path: str | None, state: str = "sleeping") -> tuple[str, str]:
         return "", f"the process is {state} and cannot answer"
     if path is None:
         return "", "nobody has armed the process to tell them"
-    if not os.path.exists(path):
+    try:
+        before = os.path.getsize(path)
+    except OSError:
         return "", "the child has not come as far as its target"
-    before = os.path.getsize(path)
-    with contextlib.suppress(ProcessLookupError):
+    with contextlib.suppress(ProcessLookupError, PermissionError):  # it has ended, or become another user's
         os.kill(pid, _platforms.STACK_SIGNAL)
     seen: list[int] = []
 

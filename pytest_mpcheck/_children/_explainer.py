@@ -39,7 +39,7 @@ class Explainer:
             helpers = import_module("_pytest.assertion.rewrite")
         except ImportError:  # the target took the way to modules away; what failed is the assertion, not this
             return _in_plain_words
-        if not _kept:
+        if self.__folder and not _kept:
             _kept.append(None)  # once only, and not again while it is at work
             with contextlib.suppress(
                 Exception

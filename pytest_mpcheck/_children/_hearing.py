@@ -54,7 +54,8 @@ class Hearing:
 
     def _take(self, ends: Mapping[Station, int]) -> list[tuple[str, dict[str, Any]]]:
         with self._lock:
-            return [entry for station, end in ends.items() for entry in self._news(station, end)]
+            fresh = [(station, end) for station, end in ends.items() if end > self._heard[station]]
+            return [entry for station, end in fresh for entry in self._news(station, end)]
 
     def _news(self, station: Station, end: int) -> Iterator[tuple[str, dict[str, Any]]]:
         position = self._heard[station]

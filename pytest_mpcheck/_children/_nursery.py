@@ -25,6 +25,7 @@ from ._asserts import Assertions, RewrittenCode
 from ._child import GRACE, Child, Worker
 from ._echo import Echo, Place
 from ._executor import WatchedExecutor
+from ._grounds import Grounds
 from ._interpreter import InterpreterWorker
 from ._modules import Modules
 from ._outcomes import judge
@@ -33,7 +34,6 @@ from ._process import ProcessWorker
 from ._roster import Roster
 from ._script import run_script
 from ._station import EVIDENCE_LIMIT, Station
-from ._stragglers import Grounds
 from ._thread import ThreadWorker
 from ._threads import WatchedThreadPool, WatchedThreads, thread_executor
 

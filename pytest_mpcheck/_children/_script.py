@@ -59,18 +59,13 @@ def run_script(
     if not os.path.isfile(script):
         raise MpcheckError(f"no script {script!r} (looked in {os.getcwd()}); what to do: give the path of a file")
     lifeline, far_end = os.pipe()
-    with open(station.path("stdout"), "ab") as stdout, open(station.path("stderr"), "ab") as stderr:
-        lifeline_word = str(lifeline) if os.name == "posix" else "-1"
-        command = [sys.executable, _MAIN, start_method, lifeline_word, station.path(""), script, *words]
-        process = subprocess.Popen(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=stdout,
-            stderr=stderr,
-            env={**os.environ, _platforms.MARK: station.folder},
-            **({"pass_fds": (lifeline,), "process_group": 0} if os.name == "posix" else {}),  # type: ignore[call-overload]
-        )
-    os.close(lifeline)
+    try:
+        process = _start([start_method, station.path(""), script, *words], lifeline, station)
+    except BaseException:
+        os.close(far_end)
+        raise
+    finally:
+        os.close(lifeline)
     identity = ProcessId(process.pid, _platforms.start_token(process.pid))
 
     vigil = Vigil(process.pid, 0, dict)
@@ -102,6 +97,20 @@ def _text(arg: str | os.PathLike[str]) -> str:
     if not isinstance(arg, (str, os.PathLike)):
         raise MpcheckError(f"argument {arg!r} of a script is no text; what to do: give it as str, such as {str(arg)!r}")
     return os.fspath(arg)
+
+
+def _start(words: list[str], lifeline: int, station: Station) -> subprocess.Popen[bytes]:
+    lifeline_word = str(lifeline) if os.name == "posix" else "-1"
+    with open(station.path("stdout"), "ab") as stdout, open(station.path("stderr"), "ab") as stderr:
+        process: subprocess.Popen[bytes] = subprocess.Popen(
+            [sys.executable, _MAIN, lifeline_word, *words],
+            stdin=subprocess.DEVNULL,
+            stdout=stdout,
+            stderr=stderr,
+            env={**os.environ, _platforms.MARK: station.folder},
+            **({"pass_fds": (lifeline,), "process_group": 0} if os.name == "posix" else {}),  # type: ignore[call-overload]
+        )
+    return process
 
 
 def _survivors(group: int) -> tuple[str, ...]:

@@ -1,6 +1,6 @@
 """Runs a script as `__main__` under a start method; started by its path, as the first thing in a fresh interpreter.
 
-``python .../_script_main.py START_METHOD LIFELINE STATION SCRIPT [ARG ...]``: LIFELINE is a descriptor whose far end
+``python .../_script_main.py LIFELINE START_METHOD STATION SCRIPT [ARG ...]``: LIFELINE is a descriptor whose far end
 closes when the process of the test is gone, or -1; STATION is how the paths of the script's files begin.
 
 The script finds what it would find under ``python SCRIPT``: a module `__main__` with its own file, so that children
@@ -21,7 +21,7 @@ from typing import Any
 
 def main() -> None:
     """Become the script."""
-    start_method, lifeline, station, script, *args = sys.argv[1:]
+    lifeline, start_method, station, script, *args = sys.argv[1:]
     sys.path[0] = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
     from pytest_mpcheck import _platforms
     from pytest_mpcheck._children._arming import arm

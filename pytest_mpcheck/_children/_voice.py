@@ -18,6 +18,7 @@ from importlib.machinery import ModuleSpec, PathFinder
 from types import FrameType
 from typing import Any
 
+from .._excerpts import LIMIT, repr_of, text_of
 from ._station import Station
 from ._surroundings import Surroundings, apply_filters
 
@@ -60,7 +61,7 @@ def _teller_of_warnings(tell: Callable[[str, Mapping[str, object]], None]) -> An
         builtin = next(base.__name__ for base in category.__mro__ if base.__module__ == "builtins")
         facts = {
             "message": pickled,
-            "text": str(message),
+            "text": text_of(message),
             "category": builtin,
             "name": category.__qualname__,
             "filename": filename,
@@ -123,8 +124,5 @@ def _plain(value: Any) -> object:
     try:
         marshal.dumps(value)
     except ValueError:
-        try:
-            return str(value) if isinstance(value, str) else repr(value)
-        except Exception as error:  # repr runs code of any class
-            return f"<repr() of it raised {type(error).__name__}>"
+        return str.__str__(value) if isinstance(value, str) else repr_of(value, LIMIT)
     return value

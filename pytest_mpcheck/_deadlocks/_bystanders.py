@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from types import FrameType
 
 from .._platforms import Kin
-from .._records import ThreadWait
+from .._process_facts import ThreadWait
 
 __all__ = ["counting", "hears_signals", "waiting_for"]
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from .._records import Awaited, Deadlock, ThreadWait
+from .._process_facts import Awaited, ThreadWait
+from .._records import Deadlock
 
 __all__ = ["explain"]
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from .. import _platforms
 from .._platforms import Kin
-from .._records import Awaited, ThreadWait
+from .._process_facts import Awaited, ThreadWait
 from ._bystanders import counting, hears_signals
 
 __all__ = ["Look", "look", "nobody_else_gives", "who_gives"]

@@ -8,6 +8,7 @@ parent has ended, its environment is empty and it holds nothing that is open.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import importlib
 import os
@@ -71,7 +72,8 @@ class Doors:
         except OSError:
             return  # the run is over, or no descriptor is left; there are other marks
         try:
-            os.write(file, line.encode("ascii"))
+            with contextlib.suppress(OSError):  # no room for it; the process has started, and its starter must hear so
+                os.write(file, line.encode("ascii"))
         finally:
             os.close(file)
 

@@ -30,6 +30,7 @@ def main() -> None:
     from pytest_mpcheck._words import keeper_lines
 
     sys.path.remove(root)
+    os.chdir(os.sep)  # pytest's may be a folder that is to go
     pipe, *words = sys.argv[1:]
     order = Order.of(words)
     pytest, controller = order.scope.pytest, order.controller

@@ -19,7 +19,8 @@ from dataclasses import replace
 
 from .. import _platforms
 from .._clock import Deadline, wait_until
-from .._records import ProcessId, Swept
+from .._process_facts import Swept
+from .._records import ProcessId
 from ._descriptor import Descriptor
 from ._doors import NOTES, Doors
 from ._launch import Keeper, is_at_work

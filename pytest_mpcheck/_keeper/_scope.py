@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
 from .. import _platforms
-from .._records import ProcessId, Straggler
+from .._process_facts import Straggler
+from .._records import ProcessId
 from ._doors import NOTES
 
 __all__ = ["Scope", "is_tracker"]
@@ -83,10 +84,11 @@ class Scope:
         lines: list[str] = []
         for folder, _, files in os.walk(self.folder):  # of the run, and of each test of it
             if NOTES in files:
-                with contextlib.suppress(OSError), open(os.path.join(folder, NOTES), encoding="ascii") as file:
+                path = os.path.join(folder, NOTES)
+                with contextlib.suppress(OSError), open(path, encoding="ascii", errors="replace") as file:
                     lines += file
-        pairs = (line.split() for line in lines)
-        return {ProcessId(int(pid), token) for pid, token in (pair for pair in pairs if len(pair) == 2)}
+        pairs = (line.split() for line in lines)  # a child may have damaged its own
+        return {ProcessId(int(pair[0]), pair[1]) for pair in pairs if len(pair) == 2 and pair[0].isdecimal()}
 
 
 def is_tracker(straggler: Straggler) -> bool:

@@ -11,7 +11,8 @@ from collections.abc import Callable
 
 from .. import _platforms
 from .._clock import Deadline, wait_until
-from .._records import ProcessId, Straggler, Swept
+from .._process_facts import Straggler, Swept
+from .._records import ProcessId
 from ._scope import Scope, is_tracker
 
 __all__ = ["MOMENT", "kill_all", "sweep", "to_end"]

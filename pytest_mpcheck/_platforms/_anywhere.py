@@ -8,12 +8,12 @@ from collections.abc import Collection, Iterator
 from typing import TYPE_CHECKING, Any
 
 from .._clock import seconds_since
-from .._records import ProcessId, Straggler, ThreadWait
+from .._records import ProcessId
 from ._kinship import Kin
 from ._lineage import start_method_of
 
 if TYPE_CHECKING:
-    from .._process_facts import ProcessFacts
+    from .._process_facts import ProcessFacts, Straggler, ThreadWait
 
 __all__ = ["end", "find", "is_alive", "kin", "memory_kills", "stacks_file", "start_token", "tree_of", "waits_of"]
 
@@ -125,13 +125,17 @@ def find(scope: str, mark: str, since: ProcessId, noted: Collection[ProcessId] =
     """
     import psutil
 
-    everything: dict[int, Any] = {process.pid: process for process in psutil.process_iter()}
+    from .._process_facts import Straggler
+
+    everything: list[Any] = list(psutil.process_iter(["create_time"]))
+    everything.sort(key=lambda process: process.info["create_time"] or 0.0)  # parents before their children
     oldest = float(since.start_token or 0)
     known = {(process.pid, process.start_token) for process in noted}
     me = psutil.Process()
     aside = {me.pid, *(ancestor.pid for ancestor in me.parents())}
     members: dict[int, Straggler] = {}
-    for pid, process in everything.items():
+    for process in everything:
+        pid = process.pid
         with contextlib.suppress(psutil.Error, OSError):
             if pid in aside or process.create_time() < oldest or process.status() == psutil.STATUS_ZOMBIE:
                 continue

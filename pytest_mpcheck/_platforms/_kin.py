@@ -16,7 +16,8 @@ import struct
 from collections.abc import Set
 from typing import Any
 
-from .._records import Awaited
+from .._process_facts import Awaited
+from ._proc import read_text
 
 __all__ = ["KinOfProc"]
 
@@ -28,6 +29,9 @@ _HARMLESS_NAMES = (
 )
 
 _OF_THE_C_LIBRARY = 32, 33
+
+_PATIENCE = 1.0
+"""How long the kernel has to answer, in seconds; a sandbox in its place may never do so."""
 
 _SOCK_DIAG_BY_FAMILY = 20
 _REQUEST_AND_DUMP = 0x301
@@ -48,42 +52,43 @@ class KinOfProc:
             parent = todo.pop()
             with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # it has ended meanwhile
                 for thread in os.listdir(f"/proc/{parent}/task"):
-                    todo += map(int, _read(f"/proc/{parent}/task/{thread}/children").split())
+                    todo += map(int, read_text(f"/proc/{parent}/task/{thread}/children").split())
             found.append(parent)
         return tuple(found[1:])
 
     def obstacle(self, pid: int) -> str:
         """Return what could wake a process beside what its threads wait for; empty for nothing."""
-        status = _read(f"/proc/{pid}/status")
+        status = read_text(f"/proc/{pid}/status")
         if "TracerPid:\t0\n" not in status:
             return "it is traced"
         if _signals(status, "SigCgt") - _harmless():
             return "it has a handler for a signal"
         with contextlib.suppress(FileNotFoundError):  # a kernel that does not tell them
-            if _read(f"/proc/{pid}/timers"):
+            if read_text(f"/proc/{pid}/timers"):
                 return "it has a timer"
         return ""
 
     def caught(self, pid: int) -> frozenset[int]:
         """Return the signals that a process has handlers for, but for those that wake nobody."""
-        return _signals(_read(f"/proc/{pid}/status"), "SigCgt") - _harmless()
+        return _signals(read_text(f"/proc/{pid}/status"), "SigCgt") - _harmless()
 
     def is_zombie(self, pid: int) -> bool:
         """Return whether a process has ended, with all its threads, and nobody has collected it."""
-        return _read(f"/proc/{pid}/status").partition("\nState:\t")[2][:1] == "Z" and not os.listdir(f"/proc/{pid}/fd")
+        state = read_text(f"/proc/{pid}/status").partition("\nState:\t")[2][:1]
+        return state == "Z" and not os.listdir(f"/proc/{pid}/fd")
 
     def is_helper(self, pid: int) -> bool:
         """Return whether a process is a fork server or a resource tracker.
 
         A fork server's children have its command line, but not that of a parent of their own.
         """
-        command = _read(f"/proc/{pid}/cmdline")
+        command = read_text(f"/proc/{pid}/cmdline")
         started_by = "from multiprocessing.forkserver import main", "from multiprocessing.resource_tracker import main"
-        return any(words in command for words in started_by) and command != _read(f"/proc/{_parent(pid)}/cmdline")
+        return any(words in command for words in started_by) and command != read_text(f"/proc/{_parent(pid)}/cmdline")
 
     def is_watchdog(self, thread: int) -> bool:
         """Return whether a thread of this process takes no signal at all."""
-        blocked = _signals(_read(f"/proc/self/task/{thread}/status"), "SigBlk")
+        blocked = _signals(read_text(f"/proc/self/task/{thread}/status"), "SigBlk")
         return blocked >= {int(signal.SIGINT), int(signal.SIGTERM), int(signal.SIGSEGV), int(signal.SIGABRT)}
 
     def outsiders(self, members: Set[int]) -> tuple[int, ...]:
@@ -103,7 +108,7 @@ class KinOfProc:
                 if one is not None and os.lstat(path).st_mode & needed:
                     found.add(one)
         shared = {one.key: one for one in awaited if one.kind == "shared lock"}
-        maps = _read(f"/proc/{pid}/maps") if shared else ""
+        maps = read_text(f"/proc/{pid}/maps") if shared else ""
         return frozenset(found | {one for key, one in shared.items() if f" {key} " in maps})
 
     def peers(self, sockets: Set[str]) -> dict[str, str]:
@@ -111,6 +116,7 @@ class KinOfProc:
         this: Any = socket
         found: dict[str, str] = {}
         with socket.socket(this.AF_NETLINK, socket.SOCK_DGRAM, 4) as link:
+            link.settimeout(_PATIENCE)
             asked = struct.pack("=BBHIIIII", this.AF_UNIX, 0, 0, 0xFFFFFFFF, 0, _SHOW_PEER, 0xFFFFFFFF, 0xFFFFFFFF)
             link.send(struct.pack("=IHHII", 16 + len(asked), _SOCK_DIAG_BY_FAMILY, _REQUEST_AND_DUMP, 1, 0) + asked)
             while True:
@@ -151,9 +157,4 @@ def _signals(status: str, name: str) -> frozenset[int]:
 
 
 def _parent(pid: int) -> int:
-    return int(_read(f"/proc/{pid}/status").partition("\nPPid:\t")[2].split()[0])
-
-
-def _read(path: str) -> str:
-    with open(path, encoding="utf-8", errors="replace") as file:
-        return file.read()
+    return int(read_text(f"/proc/{pid}/status").partition("\nPPid:\t")[2].split()[0])

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Set
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from .._records import Awaited
+if TYPE_CHECKING:  # children load this module
+    from .._process_facts import Awaited
 
 __all__ = ["Kin"]
 

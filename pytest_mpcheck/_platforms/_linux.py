@@ -11,12 +11,12 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from .._records import ProcessId, Straggler, ThreadWait
+from .._records import ProcessId
 from ._kinship import Kin
 from ._posix import doors, end_group, first_end, group_members, start_apart
 
 if TYPE_CHECKING:
-    from .._process_facts import ProcessFacts
+    from .._process_facts import ProcessFacts, Straggler, ThreadWait
 
 __all__ = [
     "STACK_SIGNAL",
@@ -146,6 +146,8 @@ def find(scope: str, mark: str, since: ProcessId, noted: Collection[ProcessId] =
     Returns:
         They and their descendants, the oldest first; this process and its ancestors do not count.
     """
+    from .._process_facts import Straggler  # children load this module, and have no use for that one
+
     oldest = int(since.start_token or 0)
     pids = sorted(int(name) for name in os.listdir("/proc") if name.isdigit())
     stats = {pid: stat for pid in pids if (stat := _stat(pid)) and int(stat.start_token) >= oldest}
@@ -165,7 +167,7 @@ def find(scope: str, mark: str, since: ProcessId, noted: Collection[ProcessId] =
         grown = bool(heirs)
     found = [
         Straggler(ProcessId(pid, stat.start_token), stat.parent, stat.session, stat.name, command or stat.name)
-        for pid, stat, command in ((pid, candidates[pid], _command(pid)) for pid in members)
+        for pid, stat, command in ((pid, candidates[pid], command_of(pid)) for pid in members)
         if command or is_alive(ProcessId(pid, stat.start_token))  # it may have ended since we looked
     ]
     return tuple(sorted(found, key=lambda straggler: (int(straggler.process.start_token), straggler.process.pid)))
@@ -187,7 +189,8 @@ def _has_mark(pid: int, scope: str, mark: str) -> bool:
     return any(entry == start or entry.startswith(start + b"/") for entry in environ.split(b"\0"))
 
 
-def _command(pid: int) -> str:
+def command_of(pid: int) -> str:
+    """Return the command line of a process; empty for a zombie, and once it is gone."""
     try:
         return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace").strip()
     except OSError:

@@ -82,7 +82,7 @@ def start_apart(command: Sequence[str], pipe: int, stderr: int, env: dict[str, s
     A child more would be seen by whoever waits for any child (`os.wait`), or counts them. A shell starts it and ends.
 
     Args:
-        command: Its command line; ``{pipe}`` in it stands for the number of the pipe.
+        command: Its command line; the word ``{pipe}`` in it stands for the number of the pipe.
         pipe: What it reads.
         stderr: Where it tells.
         env: Its environment.
@@ -90,7 +90,7 @@ def start_apart(command: Sequence[str], pipe: int, stderr: int, env: dict[str, s
     import subprocess
 
     subprocess.run(
-        ["/bin/sh", "-c", '"$@" &', "sh", *(word.format(pipe=pipe) for word in command)],
+        ["/bin/sh", "-c", '"$@" &', "sh", *(str(pipe) if word == "{pipe}" else word for word in command)],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=stderr,

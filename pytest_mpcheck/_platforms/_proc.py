@@ -14,9 +14,9 @@ import stat
 import struct
 from collections.abc import Callable, Iterable
 
-from .._records import Awaited, ThreadWait
+from .._process_facts import Awaited, ThreadWait
 
-__all__ = ["waits_of"]
+__all__ = ["read_text", "waits_of"]
 
 _NUMBERS = {
     62: {  # x86_64, by its number in the head of an ELF file
@@ -63,8 +63,8 @@ def _machine(pid: int) -> int:
 def _wait_of(pid: int, thread: int, calls: dict[int, str]) -> ThreadWait | None:
     folder = f"/proc/{pid}/task/{thread}"
     try:
-        status = _read(f"{folder}/status")
-        words = _read(f"{folder}/syscall").split()
+        status = read_text(f"{folder}/status")
+        words = read_text(f"{folder}/syscall").split()
     except (FileNotFoundError, ProcessLookupError):  # this thread has ended
         return None
     state = status.partition("\nState:\t")[2][:1]
@@ -112,7 +112,7 @@ def _tell_futex(pid: int, call: str, args: list[int]) -> _Found:
 
 def _shared_memory(pid: int, address: int) -> str:
     """Return the device and inode of the memory at an address, empty when no other process can have it."""
-    for line in _read(f"/proc/{pid}/maps").splitlines():
+    for line in read_text(f"/proc/{pid}/maps").splitlines():
         start, _, end = line.split(" ", 1)[0].partition("-")
         if int(start, 16) <= address < int(end, 16):
             _, permissions, _, device, inode, *_ = line.split()
@@ -152,7 +152,7 @@ def _tell_select(pid: int, call: str, args: list[int]) -> _Found:
 
 def _tell_epoll(pid: int, call: str, args: list[int]) -> _Found:
     timed = args[3] != 0 if call == "epoll_pwait2" else _signed(args[3]) >= 0
-    targets = re.findall(r"^tfd:\s*(\d+)", _read(f"/proc/{pid}/fdinfo/{_signed(args[0])}"), re.MULTILINE)
+    targets = re.findall(r"^tfd:\s*(\d+)", read_text(f"/proc/{pid}/fdinfo/{_signed(args[0])}"), re.MULTILINE)
     return _tell_descriptors(pid, map(int, targets), timed)
 
 
@@ -209,7 +209,7 @@ def _awaited(pid: int, descriptor: int) -> tuple[tuple[Awaited, ...], str]:
 
 
 def _fdinfo(pid: int, descriptor: int) -> str:
-    return _read(f"/proc/{pid}/fdinfo/{descriptor}")
+    return read_text(f"/proc/{pid}/fdinfo/{descriptor}")
 
 
 def _memory(pid: int, address: int, size: int) -> bytes:
@@ -223,6 +223,7 @@ def _signed(value: int) -> int:
     return value - (1 << 32) if value >> 31 else value
 
 
-def _read(path: str) -> str:
+def read_text(path: str) -> str:
+    """Return what a file of `/proc` says."""
     with open(path, encoding="utf-8", errors="replace") as file:
         return file.read()

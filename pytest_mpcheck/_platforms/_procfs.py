@@ -16,6 +16,7 @@ from typing import NamedTuple
 from .._process_facts import ProcessFacts
 from .._records import ProcessId
 from ._lineage import start_method_of
+from ._linux import command_of
 
 __all__ = ["memory_kills", "stacks_file", "tree_of"]
 
@@ -58,7 +59,7 @@ def tree_of(pid: int) -> tuple[ProcessFacts, ...]:
     def how(this: int) -> str:
         stat, parent = stats[this], stats.get(stats[this].parent)
         is_forked = parent is not None and stat.stack == parent.stack != "0"  # `exec` chooses a new place for it
-        return start_method_of(_command(this), is_forked=is_forked, parent=how(stat.parent) if is_forked else "")
+        return start_method_of(command_of(this), is_forked=is_forked, parent=how(stat.parent) if is_forked else "")
 
     def visit(this: int) -> None:
         stat = stats[this]
@@ -66,7 +67,7 @@ def tree_of(pid: int) -> tuple[ProcessFacts, ...]:
             ProcessFacts(
                 process=ProcessId(this, str(stat.started)),
                 parent=stat.parent,
-                command=_command(this),
+                command=command_of(this),
                 state=_STATES.get(stat.state, f"in state {stat.state}"),
                 age=max(0.0, uptime - stat.started / ticks),
                 cpu=stat.cpu / ticks,
@@ -142,10 +143,3 @@ def _parse(pid: int, text: str) -> _Stat:
     """Read what `proc_pid_stat(5)` calls fields 3, 4, 14 and 15, 22, 28; the name before them may hold anything."""
     fields = text[text.rindex(")") :].split()
     return _Stat(pid, fields[1], int(fields[2]), int(fields[12]) + int(fields[13]), int(fields[20]), fields[26])
-
-
-def _command(pid: int) -> str:
-    try:
-        return (PROC / str(pid) / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace").strip()
-    except OSError:
-        return ""

@@ -90,14 +90,15 @@ def start_apart(command: Sequence[str], pipe: int, stderr: int, env: dict[str, s
     """Start a process without a console, which takes no part in Ctrl-C.
 
     Args:
-        command: Its command line; ``{pipe}`` in it stands for the number of the pipe, which is standard input there.
+        command: Its command line; the word ``{pipe}`` in it stands for the number of the pipe, which is standard input
+            there.
         pipe: What it reads.
         stderr: Where it tells.
         env: Its environment.
     """
     flags: int = getattr(subprocess, "DETACHED_PROCESS", 0) | getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0)
     process = subprocess.Popen(
-        [word.format(pipe=0) for word in command],
+        ["0" if word == "{pipe}" else word for word in command],
         stdin=pipe,
         stdout=subprocess.DEVNULL,
         stderr=stderr,

@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-__all__ = ["Kills", "run_kills"]
+__all__ = ["KINDS", "Kills", "judge", "run_kills"]
 
 HERE = Path(__file__).parent
 

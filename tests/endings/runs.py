@@ -21,7 +21,7 @@ from pytest_mpcheck._clock import Deadline, wait_until
 
 from .endings import Ending
 
-__all__ = ["Run"]
+__all__ = ["Run", "is_alive"]
 
 HERE = Path(__file__).parent
 

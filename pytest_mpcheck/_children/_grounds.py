@@ -1,4 +1,4 @@
-"""What the workers of a test have started in turn, and have not ended: it ends with the test.
+"""`Grounds`: where a test keeps its files. What its workers have started in turn, and not ended, ends with them.
 
 Guarantees: it is found by the marks of the test's folder, though its parent is gone and its output goes elsewhere. What
 made itself a session of its own is left alone.
