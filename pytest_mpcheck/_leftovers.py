@@ -5,6 +5,7 @@ While the guard is off there is nothing to tell: what the children of the fixtur
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -27,7 +28,10 @@ def sweep(config: pytest.Config) -> None:
         return
     worker: dict[str, Any] | None = getattr(config, "workerinput", None)
     where = f"at the end of worker {worker['workerid']}" if worker else "at the end of the run"
-    lines = swept_lines(run.sweep(), where)
+    swept = run.sweep()
+    if worker:
+        swept = replace(swept, left=())  # the controller will see them too
+    lines = swept_lines(swept, where)
     if worker:
         config.workeroutput[_KEY] = lines  # type: ignore[attr-defined]
     _add(config, lines)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from ._account import NURSERY
+from ._account import NURSERY, STARTS
 
 __all__ = ["watch_time_limit"]
 
@@ -33,8 +33,9 @@ def watch_time_limit(item: pytest.Item, settings: Any) -> AbstractContextManager
 
         if is_debugging() and not settings.disable_debugger_detection:
             return ""  # the limit is not kept then
-        nursery = item.stash.get(NURSERY, None)
-        return time_limit_words(examine_descendants(nursery.known() if nursery else {}))
+        starts, nursery = item.stash.get(STARTS, None), item.stash.get(NURSERY, None)
+        known = (starts.known if starts else {}) | (nursery.known() if nursery else {})
+        return time_limit_words(examine_descendants(known))
 
     return looking_first(examine, lambda text: _write_down(item, text))
 

@@ -170,9 +170,9 @@ def keeper_lines(pytest: ProcessId, swept: Swept, ended: ProcessId) -> list[str]
         swept: What the keeper has done.
         ended: Whose end it was: pytest's own, or that of the controller of a worker of pytest-xdist.
     """
-    whose = "" if ended == pytest else f", because its controller (pid {ended.pid}) had ended"
-    how = "by a signal, a crash or os._exit" if ended == pytest else "with it"
-    head = f"pytest-mpcheck: pytest (pid {pytest.pid}) ended before its run was over, {how}{whose}"
+    own, others = "by a signal, a crash or os._exit", f"because its controller (pid {ended.pid}) had ended"
+    how = own if ended == pytest else others
+    head = f"pytest-mpcheck: pytest (pid {pytest.pid}) ended before its run was over, {how}"
     found = swept_lines(swept, "after it")
     return [f"{head}:", *found] if found else [f"{head}; no process of the run was left"]
 

@@ -484,7 +484,7 @@ def test_script_past_its_deadline_tells_its_stacks(pytester: pytest.Pytester) ->
 
 
 TIMED_OUT = """
-    import os, subprocess, sys
+    import multiprocessing, os, subprocess, sys
     import pytest
 
     PROGRAM = "import sys; print('ready', flush=True); sys.stdin.read()"
@@ -513,12 +513,26 @@ TIMED_OUT = """
     def test_b_alone():
         pass
 
-    def test_c_out_of_time(started, foreign):
+    @pytest.fixture
+    def pool(mp_pool, mp_process):
+        mp_pool(1).apply(os.getpid)
+
+    @pytest.fixture
+    def plain():
+        process = multiprocessing.get_context("fork").Process(target=os.read, args=(os.pipe()[0], 1), name="plain")
+        process.start()
+        yield
+        process.kill()
+        process.join()
+        process.close()
+
+    def test_c_out_of_time(started, pool, plain, foreign):
         print("printed by the test")
         os.read(os.pipe()[0], 1)
 """
 
-LIMIT = ("--timeout=1", "-o", "timeout_func_only=true")  # what sets the test up may take its time
+# what sets the test up may take its time; the guard, since nothing else would end the plain process where pytest cannot
+LIMIT = ("--timeout=1", "-o", "timeout_func_only=true", "--mp-guard=warn")
 
 
 @pytest.mark.parametrize("capture", ["fd", "sys", "no", "tee-sys"])
@@ -531,10 +545,11 @@ def test_processes_are_told_before_the_end(pytester: pytest.Pytester, method: st
     )
     text = result.stdout.str() + result.stderr.str()
     lines = re.sub(r"(?m)^E  ?", "", text)
-    assert text.count("alive below the process of the test when its time was up (2):") == 1
+    assert text.count("alive below the process of the test when its time was up (4):") == 1
     assert re.search(r"'waiting' \(pid \d+, fork\), started by the test at \S+:\d+ in started: sleeping", lines)
     assert "in wait_in_child" in lines
-    assert re.search(r"process \d+, started by process \d+: sleeping", lines)
+    assert re.search(r"'plain' \(pid \d+, fork\), started by the test at \S+:\d+ in plain: sleeping", lines)
+    assert re.search(r"process \d+, started by the test at \S+:\d+ in foreign: sleeping", lines)
     assert "command: " in lines
     assert "or raise the limit of pytest-timeout" in lines
     assert "printed by the child" in lines

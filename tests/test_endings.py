@@ -77,7 +77,7 @@ def test_child_is_joined_though_its_own_child_holds_its_pipes(mp_process: Proces
 
 
 OWED = """
-    import os, signal, sys
+    import multiprocessing.util, os, signal, sys
     import pytest
 
     def fail():
@@ -96,6 +96,9 @@ OWED = """
     def test_several(mp_process):
         mp_process(fail)
         mp_process(os._exit, 9)
+
+    def test_returned_and_failed_after_that(mp_process):
+        mp_process(multiprocessing.util.Finalize, None, os._exit, (7,), None, 0)
 
     def test_failed_and_seen(mp_process):
         child = mp_process(fail)
@@ -150,15 +153,16 @@ OWED = """
 def test_failure_of_a_child_that_nobody_looked_at_fails_the_test(pytester: pytest.Pytester, workers: str) -> None:
     pytester.makepyfile(OWED)
     result = pytester.runpytest_subprocess("--mp-start-methods=fork", f"-n{workers}", "-rA")
-    result.assert_outcomes(passed=8, failed=4, errors=1)
+    result.assert_outcomes(passed=8, failed=5, errors=1)
     text = result.stdout.str()
-    for name in ("failed_unseen", "killed_unseen", "several", "stuck"):
+    for name in ("failed_unseen", "returned_and_failed_after_that", "killed_unseen", "several", "stuck"):
         assert f"FAILED test_failure_of_a_child_that_nobody_looked_at_fails_the_test.py::test_{name}[fork]" in text
     assert "ERROR test_failure_of_a_child_that_nobody_looked_at_fails_the_test.py::test_of_fixture[fork]" in text
     result.stdout.fnmatch_lines_random(
         [
             "*UnseenFailure: child 'ForkProcess-*' (pid *, fork) raised ValueError: unseen, and nobody looked",
             "*UnseenFailure: child 'ForkProcess-*' (pid *, fork) was ended by SIGKILL, and nobody looked",
+            "*UnseenFailure: child * returned, then ended with exit code 7, and nobody looked",
             "*ExceptionGroup: 2 of the test's workers ended badly (2 sub-exceptions)",
             "*ChildStuck: child 'ForkProcess-*' (pid *, fork) * and has been ended",
             "*what to do: call result() or assert_exited() on every child whose end matters*",

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import atexit
 import io
+import marshal
 import os
 import pickle
 import random
 import re
 import shutil
 import signal
+import subprocess
 import sys
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -822,6 +825,35 @@ def test_child_that_can_open_nothing_is_told(mp_process: ProcessFactory, target:
     with pytest.raises(ChildDied, match="without returning a result"):
         child.result()
     assert re.search("could not be handed over: OSError: .* Too many open files", child.stderr)
+
+
+def make_pipes_of_notes() -> str:
+    """Lay pipes where the plugin notes starts and hears of warnings; who opens one waits for somebody to write."""
+    for note in (Path(os.environ["MPCHECK_SCOPE"]) / "started", Path(own_file("told"))):
+        note.unlink(missing_ok=True)
+        os.mkfifo(note)
+    subprocess.run([sys.executable, "-S", "-c", ""], check=True)
+    return "done"
+
+
+@needs_proc
+def test_notes_that_have_become_pipes_keep_nobody(mp_process: ProcessFactory) -> None:
+    assert mp_process(make_pipes_of_notes).result() == "done"
+
+
+def tell_nonsense() -> str:
+    entries: tuple[Any, ...] = (("warning", [1]), ("warning", {}), ("no such kind", {}), 7)
+    lines = [marshal.dumps(entry).hex() for entry in entries]
+    Path(own_file("told")).write_text("\n".join(["no digits", *lines, ""]))
+    warnings.warn("heard all the same", UserWarning, stacklevel=1)
+    return "done"
+
+
+@needs_proc
+def test_nonsense_among_warnings_is_left_out(mp_process: ProcessFactory) -> None:
+    with pytest.warns(UserWarning, match="heard all the same") as heard:
+        assert mp_process(tell_nonsense).result() == "done"
+    assert len(heard) == 1
 
 
 def leave_outcome(data: bytes) -> None:

@@ -261,7 +261,7 @@ def test_worker_ends_with_its_controller(start: Start, tmp_path: Path, code: str
     told = run_keeper(order).stderr
     assert worker.wait(20) == -(signal.SIGTERM if code == STAY else signal.SIGKILL)
     assert told == (
-        f"pytest-mpcheck: pytest (pid {worker.pid}) ended before its run was over, with it, because its controller "
+        f"pytest-mpcheck: pytest (pid {worker.pid}) ended before its run was over, because its controller "
         f"(pid {controller.pid}) had ended; no process of the run was left\n"
     )
     assert not folder.exists()

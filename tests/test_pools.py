@@ -18,8 +18,9 @@ from typing import Any
 import psutil
 import pytest
 
-from pytest_mpcheck import ChildDied, ChildStuck, MpcheckError, NotPicklable, Signalled, Stuck
+from pytest_mpcheck import ChildDied, ChildStuck, Deadlock, MpcheckError, NotPicklable, Signalled, Stuck
 from pytest_mpcheck._children._executor import _close_apart
+from pytest_mpcheck._children._roster import Roster
 from pytest_mpcheck._children._worker import _short
 from pytest_mpcheck._clock import Deadline, wait_until
 
@@ -537,6 +538,20 @@ def test_pool_without_a_worker_left_says_so(mp_pool: PoolFactory) -> None:
     error = pool._roster.stuck(pool, 3.0)
     assert type(error) is MpcheckError
     assert "was not done after 3 s, and has no worker left; what to do: let its tasks end" in str(error)
+    error = pool._roster.deadlocked(Deadlock("nobody writes", "write", ()))
+    assert type(error) is MpcheckError
+    assert str(error) == "a pool is deadlocked: nobody writes (proved); what to do: write"
+
+
+def test_pool_that_cannot_be_looked_after_ends(mp_pool: PoolFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    def break_down(*_: object) -> None:
+        raise LookupError("a mistake of ours")
+
+    monkeypatch.setattr(Roster, "fallen", break_down)
+    pool = mp_pool(1)
+    with pytest.raises(MpcheckError, match=r"nobody could look after it any more \(LookupError: a mistake of ours\)"):
+        pool.apply(signal.pause)
+    monkeypatch.undo()
 
 
 def test_watching_leaves_no_thread(mp_pool: PoolFactory, mp_executor: ExecutorFactory) -> None:

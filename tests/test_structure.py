@@ -31,7 +31,7 @@ from pytest_mpcheck._process_facts import Awaited, Straggler, Swept, ThreadWait
 ROOT = Path(pytest_mpcheck.__file__).parent
 
 ROWS = (
-    ("_records", "_process_facts", "_errors", "_clock", "_excerpts", "_table"),
+    ("_records", "_process_facts", "_errors", "_clock", "_excerpts", "_regular_file", "_table"),
     ("_platforms", "_settings", "_words", "_process_words"),
     ("_autopsy", "_deadlocks", "_keeper"),
     ("_children",),

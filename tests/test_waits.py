@@ -216,6 +216,11 @@ def test_obstacles(waits_in: Any) -> None:
         assert "it has a" in kin.obstacle(waits_in(with_timer, "waits to read")[0])
 
 
+def test_traced_process_is_in_doubt(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_kin, "_read", lambda path: "TracerPid:\t4711\n")
+    assert _kin.KinOfProc().obstacle(os.getpid()) == "it is traced"
+
+
 def test_family() -> None:
     kin = _kin.KinOfProc()
     process = subprocess.Popen(["sh", "-c", "sleep 1000 & echo; wait"], stdout=subprocess.PIPE)

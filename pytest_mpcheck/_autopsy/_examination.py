@@ -87,7 +87,9 @@ def _examine(processes: Iterable[ProcessFacts], known: Mapping[int, Known]) -> t
         named = (
             facts
             if this is None
-            else replace(facts, name=this.name, start_method=this.start_method, origin=this.origin)
+            else replace(
+                facts, name=this.name, start_method=this.start_method or facts.start_method, origin=this.origin
+            )
         )
         if named.is_helper:
             source = "a helper of multiprocessing"

@@ -17,7 +17,7 @@ from .._errors import ChildDied, ChildStuck, MpcheckError, UnseenFailure
 from .._excerpts import repr_of
 from .._process_facts import ProcessFacts
 from .._records import ChildReport, Outcome, ProcessId, Stuck
-from .._words import RAISE_THE_LIMIT, ending, message
+from .._words import RAISE_THE_LIMIT, ending, exit_words, message
 from ._echo import Echo
 from ._station import EVIDENCE_LIMIT, TEXT_LIMIT, Station
 
@@ -204,7 +204,8 @@ class Child:
         )
         error = self._error(report)
         cause = None if isinstance(error, ChildDied) else error  # that one would say the same once more
-        raise UnseenFailure(message(f"{ending(outcome)}, and nobody looked", report, remedy), report) from cause
+        end = ending(outcome) if error else f"returned, then ended with {exit_words(report.exitcode)}"
+        raise UnseenFailure(message(f"{end}, and nobody looked", report, remedy), report) from cause
 
     def ask_to_end(self) -> None:
         """Send the child SIGTERM if it runs."""

@@ -25,6 +25,12 @@ __all__ = ["Hearing"]
 _BLOCK = 1024 * 1024
 """How much of a child is heard at once, in bytes; more if that is a single line."""
 
+_NEEDED = {
+    "warning": frozenset(("message", "text", "category", "name", "filename", "lineno", "process")),
+    "log": frozenset(("created", "name", "msg")),
+}
+"""What an entry of each kind has to have."""
+
 
 class Hearing:
     """What children have told, and how much of it has been heard."""
@@ -41,7 +47,10 @@ class Hearing:
         """Pass on what was told since the last time."""
         stations = [station for station in list(self._heard) if os.access(station.path("told"), os.F_OK)]
         ends = {station: station.size("told") for station in stations}
-        while told := self._take(ends):
+        heard: dict[Station, int] = {}
+        while heard != self._heard:
+            heard = dict(self._heard)
+            told = self._take(ends)
             for kind, facts in told:
                 if kind == "warning":
                     _show_warning(facts)
@@ -67,9 +76,11 @@ class Hearing:
         for line in lines.splitlines():
             try:
                 kind, facts = marshal.loads(bytes.fromhex(line.decode()))
-            except (ValueError, EOFError, TypeError):
+                is_whole = facts.keys() >= _NEEDED[kind]
+            except (ValueError, EOFError, TypeError, AttributeError, KeyError):
                 continue
-            yield kind, facts
+            if is_whole:
+                yield kind, facts
 
 
 def _show_warning(facts: dict[str, Any]) -> None:

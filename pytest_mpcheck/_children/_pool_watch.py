@@ -11,6 +11,7 @@ from typing import Any, Protocol
 from .._clock import Deadline
 from .._deadlocks import Vigil, names_of_children
 from .._errors import MpcheckError
+from .._excerpts import reason_of
 from .._records import Deadlock
 from ._background import in_background
 
@@ -69,11 +70,29 @@ class PoolWatch:
         give_up: Callable[[MpcheckError], None],
         deadlocked: Callable[[Deadlock], MpcheckError] | None,
     ) -> None:
+        try:
+            error = self._look_until_it_is_over(pending, fallen, stuck, deadlocked)
+        except Exception as reason:  # whoever waits for the pool must not wait for ever because of that
+            error = MpcheckError(
+                f"a pool was ended, since nobody could look after it any more ({reason_of(reason)}); "
+                f"what to do: tell the makers of pytest-mpcheck"
+            )
+            error.__cause__ = reason
+        if error is not None:
+            give_up(error)
+
+    def _look_until_it_is_over(
+        self,
+        pending: Callable[[], Collection[Hashable] | None],
+        fallen: Callable[[bool], MpcheckError | None],
+        stuck: Callable[[], MpcheckError],
+        deadlocked: Callable[[Deadlock], MpcheckError] | None,
+    ) -> MpcheckError | None:
         vigil: Vigil | None = None
         while not self._over.wait(_INTERVAL):
             tasks = pending()
             if tasks is None:
-                return
+                return None
             self._deadlines = {task: self._deadlines.get(task) or Deadline(self._timeout) for task in tasks}
             error = fallen(bool(tasks))
             if error is None and any(deadline.passed() for deadline in self._deadlines.values()):
@@ -82,8 +101,8 @@ class PoolWatch:
             if error is None and deadlocked is not None and vigil is not None and (deadlock := vigil.look()):
                 error = deadlocked(deadlock)
             if error is not None:
-                give_up(error)
-                return
+                return error
+        return None
 
 
 class _Endable(Protocol):

@@ -1,4 +1,4 @@
-"""Counts the processes that are started by anybody through the standard library."""
+"""Counts the processes that are started by anybody through the standard library, and remembers where."""
 
 from __future__ import annotations
 
@@ -10,28 +10,43 @@ from contextlib import contextmanager
 from multiprocessing.process import BaseProcess
 from typing import Any
 
+from .._autopsy._examination import Known
+from .._autopsy._origin import origin
 from .._keeper._launch import is_at_work
 
 __all__ = ["StartLog", "record_starts"]
 
 
 class StartLog:
-    """How many processes were started since it was opened.
+    """Which processes were started since it was opened.
 
     Attributes:
         count: Their number; one that is started by way of another interface may count twice.
+        known: By pid, what is known of those that the test's own code has started; of their objects nothing is kept.
     """
 
     def __init__(self) -> None:
         self.count = 0
+        self.known: dict[int, Known] = {}
 
     def _counted(self, start: Callable[..., Any]) -> Callable[..., Any]:
         @functools.wraps(start)
         def counting(*args: Any, **kwargs: Any) -> Any:
             self.count += not is_at_work()
-            return start(*args, **kwargs)
+            where = origin()
+            result = start(*args, **kwargs)
+            if getattr(start, "__name__", "") != "system":  # what that returns is no pid, and its process has ended
+                self._remember(args[0] if args else None, result, where)
+            return result
 
         return counting
+
+    def _remember(self, started: object, result: object, where: str) -> None:
+        pid = result if isinstance(result, int) else getattr(started, "pid", None)
+        if pid:  # none in a forked child
+            name = started.name if isinstance(started, BaseProcess) else ""
+            method = getattr(started, "_start_method", "") or ""
+            self.known[pid] = Known(name, method, where, None)  # the outermost door knows most: it comes last
 
 
 _DOORS: tuple[tuple[object, str], ...] = (

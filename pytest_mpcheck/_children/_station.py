@@ -10,14 +10,13 @@ from __future__ import annotations
 import contextlib
 import os
 import pickle
-import stat
 from binascii import crc32
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import IO, Any
 
 from .. import _records
 from .._records import Exited, Outcome, Raised, Returned
+from .._regular_file import open_regular_file
 
 __all__ = ["EVIDENCE_LIMIT", "TEXT_LIMIT", "Station"]
 
@@ -63,13 +62,13 @@ class Station:
 
     def size(self, what: str) -> int:
         """Return how much a file has by now, in bytes; 0 when there is no such file."""
-        with contextlib.suppress(OSError), _opened(self.path(what)) as file:
+        with contextlib.suppress(OSError), open_regular_file(self.path(what)) as file:
             return os.fstat(file.fileno()).st_size
         return 0
 
     def read_bytes(self, what: str, position: int = 0, limit: int = TEXT_LIMIT) -> bytes:
         """Return what a file has by now from a position on, up to a limit; nothing when there is no such file."""
-        with contextlib.suppress(OSError), _opened(self.path(what)) as file:
+        with contextlib.suppress(OSError), open_regular_file(self.path(what)) as file:
             file.seek(position)
             return file.read(limit)
         return b""
@@ -104,7 +103,7 @@ class Station:
             The outcome; an `Exited` when it left none, with the obstacle when there is one that cannot be read.
         """
         try:
-            with _opened(self.path("outcome")) as file:
+            with open_regular_file(self.path("outcome")) as file:
                 return _unseal(file)
         except FileNotFoundError:
             gone = not os.path.isdir(self.folder)
@@ -147,13 +146,3 @@ def _unseal(file: IO[bytes]) -> Outcome:
     if not isinstance(outcome, (Returned, Raised)):
         raise pickle.UnpicklingError(f"it is no outcome but a {type(outcome).__name__}")
     return outcome
-
-
-@contextlib.contextmanager
-def _opened(path: str) -> Iterator[IO[bytes]]:
-    """Open a file for reading, if it is one: a pipe or a device in its place could keep us for ever."""
-    opener = lambda name, flags: os.open(name, flags | getattr(os, "O_NONBLOCK", 0))  # noqa: E731
-    with open(path, "rb", opener=opener) as file:
-        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-            raise OSError(f"{path} is no file any more")
-        yield file

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import struct
 from dataclasses import dataclass
 
 from .. import _platforms
@@ -11,6 +12,9 @@ from .._process_facts import Awaited, ThreadWait
 from ._bystanders import counting, hears_signals
 
 __all__ = ["Look", "look", "nobody_else_gives", "who_gives"]
+
+_UNSURE = OSError, ValueError, struct.error
+"""What a look at somebody raises who has ended, may not be looked at, or tells what nobody expected."""
 
 _MOST_PROCESSES = 64
 """A look at more than that would cost more than it is worth."""
@@ -49,7 +53,7 @@ def look(kin: Kin, first: int | None, owner: int) -> Look | None:
         return None
     try:
         return _look_at_all(kin, os.getpid(), owner)
-    except (OSError, ValueError):  # somebody has ended, or may not be looked at
+    except _UNSURE:  # somebody has ended, or may not be looked at
         return None
 
 
@@ -80,7 +84,7 @@ def nobody_else_gives(kin: Kin, seen: Look) -> bool:
     sockets = frozenset(one.key for one in awaited if one.kind == "socket")
     try:
         peers = kin.peers(sockets) if sockets else {}
-    except OSError:
+    except _UNSURE:
         return False
     if sockets - set(peers):
         return False
@@ -90,7 +94,7 @@ def nobody_else_gives(kin: Kin, seen: Look) -> bool:
         try:
             if kin.gives(pid, wanted):
                 return False
-        except OSError:  # it has ended, or belongs to another user
+        except _UNSURE:  # it has ended, or belongs to another user
             continue
     return True
 
@@ -104,7 +108,7 @@ def who_gives(kin: Kin, seen: Look) -> dict[Awaited, tuple[int, ...]]:
             pid: kin.gives(pid, awaited | {Awaited("socket", peer) for peer in peers.values()})
             for pid, _ in seen.members + seen.helpers
         }
-    except OSError:  # the proof stands; only its words have less to say
+    except _UNSURE:  # the proof stands; only its words have less to say
         return {}
     other_end = {one: Awaited("socket", peers.get(one.key, "")) if one.kind == "socket" else one for one in awaited}
     return {one: tuple(pid for pid, gives in given.items() if other_end[one] in gives) for one in awaited}

@@ -67,8 +67,9 @@ class Doors:
     def note(self, pid: int) -> None:
         """Note a process that was started."""
         line = f"{pid} {_platforms.start_token(pid)}\n"
+        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | getattr(os, "O_NONBLOCK", 0)  # a child may make a pipe of it
         try:
-            file = os.open(os.path.join(self._folder, NOTES), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+            file = os.open(os.path.join(self._folder, NOTES), flags, 0o600)
         except OSError:
             return  # the run is over, or no descriptor is left; there are other marks
         try:

@@ -78,7 +78,7 @@ class Run:
         """Make a scope, with its folder, for the workers of one test; it lies in that of the run."""
         scope = self._open_scope()
         self._has_started = True
-        self._start_keeper()
+        self._try_to_start_keeper()
         os.makedirs(scope.folder, mode=0o700, exist_ok=True)  # a test may have cleared the temporary folder
         return replace(scope, folder=tempfile.mkdtemp(prefix="test-", dir=scope.folder))
 
@@ -139,9 +139,12 @@ class Run:
             return False
         if os.getpid() == self._pid:
             self._has_started = True
-            with contextlib.suppress(OSError):  # whatever is scarce now: a test's own start shall tell of it
-                self._start_keeper()
+            self._try_to_start_keeper()
         return True
+
+    def _try_to_start_keeper(self) -> None:
+        with contextlib.suppress(OSError):  # whatever is scarce now: a test's own start shall tell of it
+            self._start_keeper()
 
     def _start_keeper(self) -> None:
         with self._lock:

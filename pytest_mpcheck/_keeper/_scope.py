@@ -15,6 +15,7 @@ from fnmatch import fnmatchcase
 from .. import _platforms
 from .._process_facts import Straggler
 from .._records import ProcessId
+from .._regular_file import open_regular_file
 from ._doors import NOTES
 
 __all__ = ["Scope", "is_tracker"]
@@ -85,8 +86,8 @@ class Scope:
         for folder, _, files in os.walk(self.folder):  # of the run, and of each test of it
             if NOTES in files:
                 path = os.path.join(folder, NOTES)
-                with contextlib.suppress(OSError), open(path, encoding="ascii", errors="replace") as file:
-                    lines += file
+                with contextlib.suppress(OSError), open_regular_file(path) as file:
+                    lines += file.read().decode("ascii", errors="replace").splitlines()
         pairs = (line.split() for line in lines)  # a child may have damaged its own
         return {ProcessId(int(pair[0]), pair[1]) for pair in pairs if len(pair) == 2 and pair[0].isdecimal()}
 
