@@ -217,7 +217,7 @@ def test_obstacles(waits_in: Any) -> None:
 
 
 def test_traced_process_is_in_doubt(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_kin, "_read", lambda path: "TracerPid:\t4711\n")
+    monkeypatch.setattr(_kin, "read_text", lambda path: "TracerPid:\t4711\n")
     assert _kin.KinOfProc().obstacle(os.getpid()) == "it is traced"
 
 

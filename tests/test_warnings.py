@@ -96,7 +96,7 @@ def test_filters_by_text_hold(mp_process: ProcessFactory, text: str, category: t
 
 def test_a_warning_of_the_compiler_is_heard(mp_process: ProcessFactory) -> None:
     with pytest.warns((SyntaxWarning, DeprecationWarning), match="invalid escape sequence"):
-        mp_process(compile, r"'\d'", "no file", "eval", 0).join()
+        mp_process(exec, r"'\d'").join()
 
 
 def test_filters_by_a_class_that_only_the_child_imports_hold(pytester: pytest.Pytester) -> None:
