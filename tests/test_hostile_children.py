@@ -73,7 +73,7 @@ FLOOD = """
 @pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
 def test_much_output_stays_out_of_memory(pytester: pytest.Pytester, method: str) -> None:
     pytester.makepyfile(FLOOD)
-    result = pytester.runpytest_subprocess(f"--mp-start-methods={method}", "--tb=line")
+    result = pytester.runpytest_subprocess(f"--mp-start-methods={method}", "--tb=short")
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(["*so that the sections are shown*"])
     text = result.stdout.str()
