@@ -23,6 +23,7 @@ import pytest
 
 from pytest_mpcheck import ChildDied, ChildStuck, Exited, MpcheckError, NotPicklable, Raised, Returned
 from pytest_mpcheck._children._answers import AnswerQueue, read_with_care
+from pytest_mpcheck._children._attempt import without_payload
 from pytest_mpcheck._children._echo import Echo
 from pytest_mpcheck._children._station import EVIDENCE_LIMIT, TEXT_LIMIT, Station
 from pytest_mpcheck._children._worker import _Note
@@ -816,6 +817,19 @@ def test_child_that_can_write_nothing_is_told(mp_process: ProcessFactory, target
     with pytest.raises(ChildDied, match="without returning a result") as caught:
         child.result()
     assert "a limit on the size of files, or a full disk" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("outcome", "what"),
+    [
+        (Returned(b"four"), r"returned \(4 bytes\)"),
+        (Raised("ValueError", "no", "", None), r"raised \(ValueError: no\)"),
+    ],
+)
+def test_outcome_without_room_is_told(outcome: Returned | Raised, what: str) -> None:
+    shorter, error = without_payload(outcome, OSError("no room"))
+    assert isinstance(shorter, Raised)
+    assert re.match(rf"what the target {what} could not be handed over: OSError: no room; what to do: ", str(error))
 
 
 @needs_posix

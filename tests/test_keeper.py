@@ -500,6 +500,7 @@ def test_interrupt_while_threads_are_ended_goes_on() -> None:
     nursery = Nursery("thread", 30, [], echo=lambda: "nowhere")
     child = nursery.start(int, (), None, None)
     child.join()
+    assert nursery.known() == {}
 
     def interrupted() -> None:
         raise KeyboardInterrupt

@@ -183,6 +183,15 @@ def test_futex_that_is_no_wait_and_memory_that_is_not_there() -> None:
         _proc._shared_memory(os.getpid(), 1)
 
 
+def test_thread_that_is_gone_and_file_that_waits_for_nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert _proc._wait_of(os.getpid(), 1 << 30, {}) is None
+    with monkeypatch.context() as patch:
+        patch.setattr(_proc, "read_text", lambda path: "Name:\tpython\nState:\tZ (zombie)\n")
+        assert _proc._wait_of(os.getpid(), os.getpid(), {}) is None
+    with open(tmp_path / "file", "wb") as file:
+        assert _proc._awaited(os.getpid(), file.fileno()) == ((), str(tmp_path / "file"))
+
+
 def test_waitid_of_a_process_and_of_a_pidfd(tmp_path: Path) -> None:
     here = os.getpid()
     assert _proc._tell_waitid(here, "waitid", [1, 4711])[2] == (Awaited("process", "4711"),)
