@@ -105,11 +105,9 @@ class Run:
             _runs.remove(self)
         if self._scope is None:
             return
-        try:
-            if self._has_started and to_end(self._scope):
-                kill_all(self._scope)
-        finally:
-            self._give_back(self._scope.folder)
+        if self._has_started and to_end(self._scope):
+            kill_all(self._scope)  # who interrupts it ends pytest, and leaves the rest to the keeper
+        self._give_back(self._scope.folder)
 
     def _give_back(self, folder: str) -> None:
         if self._doors is not None:

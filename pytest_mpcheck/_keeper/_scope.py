@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+from collections.abc import Collection
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
@@ -53,8 +54,11 @@ class Scope:
 
     def members(self) -> tuple[Straggler, ...]:
         """Return the living processes that belong to the scope, but for those that `keep` names."""
-        found = _platforms.find(self.folder, _platforms.MARK, self.pytest, self._noted())
-        return tuple(one for one in found if _KEEPER not in one.command and not self._is_kept(one))
+        noted = self._noted()
+        found = _platforms.find(self.folder, _platforms.MARK, self.pytest, noted)
+        members = tuple(one for one in found if _KEEPER not in one.command and not self._is_kept(one))
+        self._note([one.process for one in members if one.process not in noted])
+        return members
 
     def has_left(self, straggler: Straggler) -> bool:
         """Return whether a process took leave on purpose: it made itself a session of its own."""
@@ -80,6 +84,20 @@ class Scope:
 
     def _is_kept(self, straggler: Straggler) -> bool:
         return any(fnmatchcase(text, pattern) for pattern in self.keep for text in (straggler.name, straggler.command))
+
+    def _note(self, processes: Collection[ProcessId]) -> None:
+        """Note who was found, before anybody ends it: one that is known by its parent only is known no more after that.
+
+        Other sweeps read the note: that of the keeper goes on where one in pytest was interrupted.
+        """
+        lines = "".join(f"{process.pid} {process.start_token}\n" for process in processes)
+        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | getattr(os, "O_NONBLOCK", 0)
+        if not processes:
+            return
+        with contextlib.suppress(OSError):  # the folder is gone, or there is no room; the other marks remain
+            file = os.open(os.path.join(self.folder, NOTES), flags, 0o600)
+            with open(file, "wb", buffering=0) as notes:
+                notes.write(lines.encode("ascii"))
 
     def _noted(self) -> set[ProcessId]:
         lines: list[str] = []
