@@ -16,7 +16,7 @@ NURSERY: pytest.StashKey[Nursery] = pytest.StashKey()
 """Where a test keeps its nursery."""
 
 STARTS: pytest.StashKey[StartLog] = pytest.StashKey()
-"""Where a test keeps how many processes were started in it."""
+"""Where a test keeps which processes were started in it."""
 
 PASSED = pytest.StashKey[bool]()
 """Where a test keeps that its own code has passed."""

@@ -13,15 +13,33 @@ import functools
 import importlib
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from .. import _platforms
+from .._records import ProcessId
 
-__all__ = ["NOTES", "Doors"]
+__all__ = ["NOTES", "Doors", "add_notes"]
 
 NOTES = "started"
 """The file in the folder of a scope in which starts are noted."""
+
+
+def add_notes(folder: str, processes: Iterable[ProcessId]) -> None:
+    """Note that processes belong to a scope, as far as there is room; there are other marks.
+
+    Args:
+        folder: The folder of the scope.
+        processes: The processes.
+    """
+    lines = "".join(f"{process.pid} {process.start_token}\n" for process in processes)
+    flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | getattr(os, "O_NONBLOCK", 0)  # a child may make a pipe of it
+    with contextlib.suppress(OSError):  # whoever starts a process must hear that it has started
+        file = os.open(os.path.join(folder, NOTES), flags, 0o600)
+        try:
+            os.write(file, lines.encode("ascii"))
+        finally:
+            os.close(file)
 
 
 class Doors:
@@ -66,17 +84,7 @@ class Doors:
 
     def note(self, pid: int) -> None:
         """Note a process that was started."""
-        line = f"{pid} {_platforms.start_token(pid)}\n"
-        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | getattr(os, "O_NONBLOCK", 0)  # a child may make a pipe of it
-        try:
-            file = os.open(os.path.join(self._folder, NOTES), flags, 0o600)
-        except OSError:
-            return  # the run is over, or no descriptor is left; there are other marks
-        try:
-            with contextlib.suppress(OSError):  # no room for it; the process has started, and its starter must hear so
-                os.write(file, line.encode("ascii"))
-        finally:
-            os.close(file)
+        add_notes(self._folder, [ProcessId(pid, _platforms.start_token(pid))])
 
     def _watched(self, door: Callable[..., Any], pid_of: Callable[[Any], int]) -> Callable[..., Any]:
         @functools.wraps(door)

@@ -17,7 +17,7 @@ from .. import _platforms
 from .._process_facts import Straggler
 from .._records import ProcessId
 from .._regular_file import open_regular_file
-from ._doors import NOTES
+from ._doors import NOTES, add_notes
 
 __all__ = ["Scope", "is_tracker"]
 
@@ -90,14 +90,8 @@ class Scope:
 
         Other sweeps read the note: that of the keeper goes on where one in pytest was interrupted.
         """
-        lines = "".join(f"{process.pid} {process.start_token}\n" for process in processes)
-        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | getattr(os, "O_NONBLOCK", 0)
-        if not processes:
-            return
-        with contextlib.suppress(OSError):  # the folder is gone, or there is no room; the other marks remain
-            file = os.open(os.path.join(self.folder, NOTES), flags, 0o600)
-            with open(file, "wb", buffering=0) as notes:
-                notes.write(lines.encode("ascii"))
+        if processes:
+            add_notes(self.folder, processes)
 
     def _noted(self) -> set[ProcessId]:
         lines: list[str] = []
