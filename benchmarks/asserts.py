@@ -57,8 +57,8 @@ def test_start(mp_process, mp_start_method, request):
     from pytest_mpcheck._config import assertions_of  # imports pytest, which no child of this module should
 
     assert mp_process(check, 1, 1).result() == 1
-    with_it = Nursery(mp_start_method, 30, [__name__], echo=False, assertions=assertions_of(request.node))
-    without = Nursery(mp_start_method, 30, [__name__], echo=False)
+    with_it = Nursery(mp_start_method, 30, [__name__], echo=lambda: "nowhere", assertions=assertions_of(request.node))
+    without = Nursery(mp_start_method, 30, [__name__], echo=lambda: "nowhere")
     timings = {{with_it: [], without: []}}
     for number in range(ROUNDS + 2):
         for nursery in list(timings)[:: 1 if number % 2 else -1]:

@@ -1,0 +1,1 @@
+"""Whether what happened at the same time could have happened one after the other."""
