@@ -4,7 +4,19 @@ from __future__ import annotations
 
 import signal
 
-from ._anywhere import end, find, is_alive, kin, memory_kills, stacks_file, start_token, tree_of, waits_of
+from ._anywhere import (
+    end,
+    find,
+    is_alive,
+    kin,
+    memory_kills,
+    new_brand,
+    set_brand,
+    stacks_file,
+    start_token,
+    tree_of,
+    waits_of,
+)
 from ._posix import doors, end_group, first_end, group_members, start_apart
 from ._watcher import follow_parent
 
@@ -21,6 +33,8 @@ __all__ = [
     "is_alive",
     "kin",
     "memory_kills",
+    "new_brand",
+    "set_brand",
     "stacks_file",
     "start_apart",
     "start_token",

@@ -11,7 +11,19 @@ from typing import Any
 
 from .._clock import Deadline, wait_until
 from .._records import ProcessId
-from ._anywhere import end, find, is_alive, kin, memory_kills, stacks_file, start_token, tree_of, waits_of
+from ._anywhere import (
+    end,
+    find,
+    is_alive,
+    kin,
+    memory_kills,
+    new_brand,
+    set_brand,
+    stacks_file,
+    start_token,
+    tree_of,
+    waits_of,
+)
 from ._watcher import follow_parent
 
 __all__ = [
@@ -27,6 +39,8 @@ __all__ = [
     "is_alive",
     "kin",
     "memory_kills",
+    "new_brand",
+    "set_brand",
     "stacks_file",
     "start_apart",
     "start_token",
