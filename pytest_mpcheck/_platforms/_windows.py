@@ -78,6 +78,10 @@ def end_group(pid: int) -> None:
             continue
 
 
+_LAST_WORD = 0.5
+"""How long a word may take through the pipe that was said before the end, in seconds."""
+
+
 def first_end(pipe: int, processes: Sequence[ProcessId]) -> ProcessId | None:
     """Wait until one of some processes has ended, or something comes through a pipe.
 
@@ -86,10 +90,11 @@ def first_end(pipe: int, processes: Sequence[ProcessId]) -> ProcessId | None:
         processes: The processes.
 
     Returns:
-        The process that has ended; ``None`` when the pipe was first.
+        The process that has ended; ``None`` when something had come through the pipe before.
     """
     words: list[bytes] = []
-    threading.Thread(target=lambda: words.append(os.read(pipe, 1)), name="mpcheck-pipe", daemon=True).start()
+    reader = threading.Thread(target=lambda: words.append(os.read(pipe, 1)), name="mpcheck-pipe", daemon=True)
+    reader.start()
     gone: list[ProcessId] = []
 
     def look() -> bool:
@@ -97,6 +102,7 @@ def first_end(pipe: int, processes: Sequence[ProcessId]) -> ProcessId | None:
         return bool(gone or any(words))
 
     wait_until(look, Deadline(math.inf))
+    reader.join(_LAST_WORD)
     return None if any(words) else gone[0]
 
 
