@@ -73,8 +73,7 @@ def never_reached(missed: Sequence[Wanted], chronicle: Chronicle) -> str:
     return "\n".join(
         [
             *lines,
-            "what to do: such a test proves nothing about it: make it before the process comes by, correct the name, "
-            "or take it away",
+            "what to do: correct the name, make it before the process comes by, or take it away: so it proves nothing",
         ]
     )
 

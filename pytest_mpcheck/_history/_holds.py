@@ -8,79 +8,28 @@ as the cause of what came after.
 from __future__ import annotations
 
 import itertools
-import marshal
 import math
-import mmap
-import os
-import threading
 from collections.abc import Iterator
-from typing import Any, Protocol
+from typing import Literal
 
 from .._autopsy._origin import origin
 from .._clock import Deadline, wait_until
 from .._errors import MpcheckError
 from .._excerpts import repr_of
 from .._records import ProcessId
-from ._chronicle import Chronicle, Event
+from ._chronicle import Event
 from ._hold_words import Wanted, never_reached, never_released, not_reached_in_time, still_held
-from ._layout import CONTROL
-from ._rules import EVERY, FOLDER, RULES, claim_path, go_path
-from ._taken import Taker, taker_of
+from ._rules import EVERY
+from ._taken import Taker
+from ._wanted import Recording, Rule, publish, who_is
 
 __all__ = ["Hold", "Holds", "held_words"]
-
-
-class _Recording(Protocol):
-    @property
-    def folder(self) -> str: ...
-    @property
-    def epoch(self) -> int: ...
-    @property
-    def timeout(self) -> float: ...
-    def chronicle(self) -> Chronicle: ...
-
-
-class _Rule:
-    """A rule, and the files that say what became of it."""
-
-    def __init__(self, recording: _Recording, number: int, wanted: Wanted, process: object, child: Any) -> None:
-        self.wanted = wanted
-        self.child = child
-        self.claim = claim_path(recording.folder, recording.epoch, number)
-        self.facts: dict[str, object] = {
-            "number": number,
-            "kind": wanted.kind,
-            "name": wanted.name,
-            "process": process,
-            "seconds": wanted.seconds,
-            "origin": wanted.origin,
-            "maker": (os.getpid(), threading.get_ident()),
-        }
-
-    @property
-    def taker(self) -> Taker | None:
-        """Who has taken it."""
-        return taker_of(self.claim)
-
-    @property
-    def is_let_go(self) -> bool:
-        """Whether who has taken it, or will, may go on."""
-        return os.path.exists(go_path(self.claim))
-
-    def let_go(self) -> None:
-        """Let go on whoever has taken it, or will."""
-        from ._log import here
-
-        path = go_path(self.claim)
-        with open(f"{path}.new", "wb") as file:
-            marshal.dump(here(), file)
-        os.replace(file.name, path)
 
 
 class Hold:
     """Stops the next one that arrives at a checkpoint, or at the begin of a span. Made by `mp_history.hold`."""
 
-    def __init__(self, recording: _Recording, rule: _Rule) -> None:
+    def __init__(self, recording: Recording, rule: Rule) -> None:
         self._recording = recording
         self._rule = rule
 
@@ -139,9 +88,9 @@ class Holds:
         recording: The recording of the test.
     """
 
-    def __init__(self, recording: _Recording) -> None:
+    def __init__(self, recording: Recording) -> None:
         self._recording = recording
-        self._rules: list[_Rule] = []
+        self._rules: list[Rule] = []
         self._watched: list[str] = []
         self._numbers = itertools.count(1)
         _open.append(self)
@@ -221,7 +170,7 @@ class Holds:
         import_watched(name)
         watch_only([*self._watched, name], strict=True)
         self._watched.append(name)
-        self._publish()
+        publish(self._recording, self._rules, self._watched)
 
     def let_go(self) -> None:
         """Let everybody go on whom the test, now that its own code is through, still holds, or would.
@@ -231,9 +180,7 @@ class Holds:
         """
         __tracebackhide__ = True
         held = list(self._held())
-        for rule in self._rules:
-            if rule.wanted.kind == "hold" and not rule.is_let_go:
-                rule.let_go()
+        self._let_everybody_go()
         if held:
             raise MpcheckError(never_released([(rule.wanted, taker) for rule, taker in held]))
 
@@ -253,13 +200,18 @@ class Holds:
         if self not in _open:
             return
         _open.remove(self)
+        self._let_everybody_go()
         if self._watched:
             from ._watch import watch_only
 
             watch_only(())
-        rules, self._rules, self._watched = self._rules, [], []
-        if rules or self._watched:
-            self._publish()
+        if self._watched or self._rules:
+            publish(self._recording, (), ())
+
+    def _let_everybody_go(self) -> None:
+        for rule in self._rules:
+            if rule.wanted.kind == "hold" and not rule.is_let_go:
+                rule.let_go()
 
     def held(self, process: ProcessId) -> Iterator[str]:
         """Tell where a process is held; a line for each of its threads that is."""
@@ -267,63 +219,24 @@ class Holds:
             if process == taker.process or process == ProcessId(taker.pid, f"thread {taker.thread}"):
                 yield still_held(rule.wanted)
 
-    def _held(self) -> Iterator[tuple[_Rule, Taker]]:
+    def _held(self) -> Iterator[tuple[Rule, Taker]]:
         for rule in self._rules:
             if rule.wanted.kind == "hold" and not rule.is_let_go:
                 taker = rule.taker
                 if taker is not None and taker.is_alive:
                     yield rule, taker
 
-    def _add(self, kind: Any, name: object, process: object, seconds: float = 0.0) -> _Rule:
+    def _add(self, kind: Literal["hold", "kill", "delay"], name: object, process: object, seconds: float = 0.0) -> Rule:
         if not isinstance(name, str) or not name:
             raise MpcheckError(
                 f"{repr_of(name)} is no name of a checkpoint; what to do: give the text that checkpoint() or span() has"
             )
-        who, child, words = _who(process)
+        who, child, words = who_is(process)
         wanted = Wanted(kind, name, words, origin(), seconds)
-        rule = _Rule(self._recording, next(self._numbers), wanted, who, child)
+        rule = Rule(self._recording, next(self._numbers), wanted, who, child)
         self._rules.append(rule)
-        self._publish()
+        publish(self._recording, self._rules, self._watched)
         return rule
-
-    def _publish(self) -> None:
-        """Tell all processes what is wanted now."""
-        folder = self._recording.folder
-        os.makedirs(os.path.join(folder, FOLDER), exist_ok=True)
-        wanted = {
-            "epoch": self._recording.epoch,
-            "limit": float(self._recording.timeout),
-            "rules": [rule.facts for rule in self._rules],
-            "watched": self._watched,
-        }
-        path = os.path.join(folder, RULES)
-        with open(f"{path}.new", "wb") as file:
-            marshal.dump(wanted, file)
-        os.replace(file.name, path)
-        with open(os.path.join(folder, CONTROL), "r+b") as file, mmap.mmap(file.fileno(), 8) as mapped:
-            with memoryview(mapped) as view, view.cast("Q") as word:
-                word[0] += 1 << 32
-
-
-def _who(process: object) -> tuple[object, Any, str]:
-    """Return how a rule names who is meant, the child if it is one, and who it is in words; nobody: ``None``."""
-    known: Any = process
-    if process is None:
-        return None, None, ""
-    if isinstance(process, str) and process:
-        return process, None, f"process {process!r}"
-    pid = process if isinstance(process, int) else getattr(process, "pid", None)
-    if isinstance(pid, bool) or not isinstance(pid, int):
-        raise MpcheckError(
-            f"{repr_of(process)} is no process that has started; "
-            "what to do: give a Child, a pid, or the name that a process is going to have"
-        )
-    if process is pid:
-        return pid, None, f"process {pid}"
-    is_child = hasattr(process, "start_method")
-    words = f"{'child' if is_child else 'process'} {str(getattr(process, 'name', ''))!r} (pid {pid})"
-    thread = known.process.ident if is_child and known.start_method in ("thread", "interpreter") else None
-    return (pid if thread is None else (pid, thread)), (known if is_child else None), words
 
 
 _open: list[Holds] = []

@@ -1,9 +1,8 @@
 """Makes each call of a function a span, in code that nobody changed.
 
-Guarantees: the function stays the object that it is, so whoever holds it reaches the watch, also by ``from m import f``,
-as the target of a process, in a partial, or as a method of a subclass; it pickles as before, and its signature, its
-defaults and its kind (function, generator, coroutine, asynchronous generator) stay. What the calls of the log itself
-would record, because it calls the function too, is not recorded. All is put back when the watch ends.
+Guarantees: the function stays the object that it is, so whoever has it reaches the watch: by ``from m import f``, as
+the target of a process, in a partial, as a method of a subclass. It pickles as before, and its signature, its defaults
+and its kind (function, generator, coroutine, asynchronous generator) stay. All is put back when the watch ends.
 
 A function written in Python gets another code. Any other callable of a module, such as one written in C, has none:
 there a stand-in takes its place in the module, and reached is who looks it up there.
@@ -12,92 +11,17 @@ there a stand-in takes its place in the module, and reached is who looks it up t
 from __future__ import annotations
 
 import sys
-import threading
 from collections.abc import Iterable, Sequence
 from importlib.machinery import ModuleSpec
-from types import CodeType, FunctionType, ModuleType
+from types import FunctionType, ModuleType
 from typing import Any
 
 from .._errors import MpcheckError
 from .._excerpts import reason_of, repr_of
 from ._templates import template_for
+from ._watched import StandIn, Watched
 
 __all__ = ["WatchFinder", "import_watched", "watch_only"]
-
-
-class _Recording(threading.local):
-    """Whether this thread is inside the log at the moment."""
-
-    now = False
-
-
-_recording = _Recording()
-
-
-class _CallSpan:
-    """The span of one call; none when the log itself calls."""
-
-    __slots__ = ("_span",)
-
-    def __init__(self, span: Any) -> None:
-        self._span = span
-
-    def __enter__(self) -> None:
-        if _recording.now:
-            self._span = None
-            return
-        _recording.now = True
-        try:
-            self._span.__enter__()
-        finally:
-            _recording.now = False
-
-    def __exit__(self, *error: object) -> None:
-        if self._span is not None:
-            _recording.now = True
-            try:
-                self._span.__exit__(*error)
-            finally:
-                _recording.now = False
-
-
-class Watched:
-    """A function as it was, and the name under which its calls are recorded."""
-
-    def __init__(self, name: str, function: Any) -> None:
-        from ._log import span
-
-        self._name = name
-        self._span = span
-        self.function = function
-
-    def span(self) -> _CallSpan:
-        """Return the span of one call."""
-        return _CallSpan(self._span(self._name))
-
-
-class _StandIn:
-    """Stands in a module for a callable that has no code to be exchanged."""
-
-    def __init__(self, place: tuple[str, str], watched: Watched) -> None:
-        self._mpcheck = place, watched
-
-    def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
-        watched = self._mpcheck[1]
-        with watched.span():
-            return watched.function(*args, **kwargs)
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._mpcheck[1].function, name)
-
-    def __reduce__(self) -> tuple[Any, tuple[str, str]]:
-        return _look_up, self._mpcheck[0]
-
-
-def _look_up(module: str, name: str) -> object:
-    from importlib import import_module
-
-    return getattr(import_module(module), name)
 
 
 class _Watch:
@@ -154,7 +78,7 @@ class _Watch:
         if function is self._function:
             return
         self._original = function
-        self._function = _StandIn((self.module, self.path), Watched(self.name, function))
+        self._function = StandIn((self.module, self.path), Watched(self.name, function))
         setattr(module, self.path, self._function)
 
 
