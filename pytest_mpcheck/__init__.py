@@ -20,6 +20,8 @@ if TYPE_CHECKING:
         NotPicklable,
         UnseenFailure,
     )
+    from ._history._chronicle import Event, Span
+    from ._history._log import checkpoint, span
     from ._process_facts import ProcessFacts
     from ._records import (
         ChildReport,
@@ -43,6 +45,7 @@ __all__ = [
     "ChildReport",
     "ChildStuck",
     "Deadlock",
+    "Event",
     "Exited",
     "MpcheckError",
     "NoSuchWorkers",
@@ -54,6 +57,7 @@ __all__ = [
     "Returned",
     "ScriptRun",
     "Signalled",
+    "Span",
     "Stuck",
     "UnseenFailure",
     "WorkerDied",
@@ -62,12 +66,16 @@ __all__ = [
     "assert_isolated",
     "assert_joined",
     "assert_lines",
+    "checkpoint",
+    "span",
 ]
 
 _HOMES = {
     "Child": "._children._child",
     "ProcessFacts": "._process_facts",
     "WorkerDied": "._children._executor",
+    **dict.fromkeys(("Event", "Span"), "._history._chronicle"),
+    **dict.fromkeys(("checkpoint", "span"), "._history._log"),
     **dict.fromkeys(("assert_exited", "assert_isolated", "assert_joined", "assert_lines"), "._checks"),
     **dict.fromkeys(
         ("BadSetting", "ChildDied", "ChildStuck", "MpcheckError", "NoSuchWorkers", "NotPicklable", "UnseenFailure"),

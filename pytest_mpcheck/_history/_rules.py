@@ -21,11 +21,19 @@ import contextlib
 import marshal
 import os
 import sys
-from typing import Any
+from collections.abc import Callable, Mapping
 
 from .. import _platforms
 from .._clock import Deadline, wait_until
 from .._errors import MpcheckError
+
+from ._layout import BEGIN, POINT
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from ._ring import Ring
 
 __all__ = ["EVERY", "FOLDER", "RULES", "Rules", "claim_path", "go_path", "load"]
 
@@ -34,6 +42,8 @@ FOLDER = "taken"
 
 EVERY = 0.005
 """How often somebody who is held looks whether it may go on, in seconds."""
+
+_ARRIVALS = frozenset((POINT, BEGIN))
 
 _DAMAGE = OSError, EOFError, ValueError, TypeError, LookupError, AttributeError
 """What reading a file raises that is missing, or is not what was written."""
@@ -58,6 +68,24 @@ class Rules:
         self.names: dict[str, list[dict[str, Any]]] = {}
         for rule in wanted["rules"]:
             self.names.setdefault(rule["name"], []).append(rule)
+
+    def recorder(self, ring: Ring) -> Callable[[int, str, Mapping[Any, object], int], int]:
+        """Return what records as a ring does, and lets whoever has arrived obey.
+
+        Args:
+            ring: The file of this source.
+        """
+        record, names = ring.record, self.names
+        if not names:
+            return record
+
+        def record_and_obey(kind: int, name: str, data: Mapping[Any, object], epoch: int) -> int:
+            ticket = record(kind, name, data, epoch)
+            if name in names and kind in _ARRIVALS and epoch == self._epoch:
+                self.obey(name, ring.key, ticket)
+            return ticket
+
+        return record_and_obey
 
     def obey(self, name: str, key: str, sequence: int) -> None:
         """Do what the rules for a name want of whoever has arrived there: wait, end, or nothing.
@@ -93,7 +121,7 @@ class Rules:
         except OSError:  # another one was first, or the test is over
             return False
         try:
-            who = os.getpid(), _thread.get_ident(), _name(), key, sequence, _platforms.event_clock()
+            who = os.getpid(), _thread.get_ident(), _name(), key, sequence, _platforms.event_clock()()
             os.write(file, marshal.dumps(who))
         finally:
             os.close(file)

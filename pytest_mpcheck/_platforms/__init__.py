@@ -23,6 +23,9 @@
 `first_end(...)`       wait until one of some processes has ended, or a word comes through a pipe
 `start_apart(...)`     start a process that is neither child of this one nor in its session
 `doors()`              the functions by which the standard library starts processes
+`reserve(file, ...)`   have room on the disk for a part of a file, before memory that is mapped to it is used
+`event_clock()`        the clock by which events are ordered, in nanoseconds
+`clock_is_shared()`    whether that clock is promised to be one for all processes
 =====================  =================================================================================
 
 `OFFERS` is what each platform offers its users, for those who want to see another platform than their own.
@@ -51,10 +54,12 @@ __all__ = [
     "Kin",
     "Offer",
     "available_kinds",
+    "clock_is_shared",
     "doors",
     "end",
     "end_group",
     "end_self",
+    "event_clock",
     "exit_handle",
     "find",
     "first_end",
@@ -63,6 +68,7 @@ __all__ = [
     "is_alive",
     "kin",
     "memory_kills",
+    "reserve",
     "stacks_file",
     "start_apart",
     "start_token",

@@ -1,0 +1,261 @@
+"""The log: what a process records, and into what.
+
+Guarantees: nothing here waits for anybody; nothing raises what the code under test would not raise without it. While
+nobody listens a checkpoint costs a look at a word in memory. Each process has a file of its own, and so has each
+interpreter in it; a process that records nothing has none. What a checkpoint has returned from is in that file, however
+the process ends.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+
+from ._layout import BEGIN, END, EPOCH_MASK, LINK, MARK, POINT, VARIABLE
+
+TYPE_CHECKING = False  # typing itself would cost every child a millisecond
+if TYPE_CHECKING:
+    from types import TracebackType
+    from typing import Any
+
+    from ._ring import Ring
+
+__all__ = ["LIMIT", "checkpoint", "follow", "here", "listen", "record_again", "set_epoch", "span"]
+
+LIMIT = 64 * 1024 * 1024
+"""How large the file of a source may become, in bytes, where nobody says."""
+
+_UNHEARD = -1
+
+_control: Sequence[int] = (0,)
+_idle = _UNHEARD
+"""The control word by which nobody listens, as far as it was heard."""
+_heard = _UNHEARD
+"""The one by which somebody does."""
+_record: Callable[[int, str, Mapping[Any, object], int], int]
+_epoch = 0
+_bound: int | None = None
+_folder: str | None = None
+_origin: tuple[str, int] | None = None
+_method = ""
+_limit = LIMIT
+_ring: Ring | None = None
+_rings: dict[str, Ring] = {}
+_watches_forks = False
+_at_fork: tuple[str, int] | None = None
+
+
+def checkpoint(name: str, /, **data: object) -> None:
+    """Record that this point was reached.
+
+    Args:
+        name: What the event is called.
+        data: What is to be known of it.
+    """
+    word = _control[0]
+    if word == _idle:
+        return
+    if word != _heard and not _hear():
+        return
+    _record(POINT, name, data, _epoch)
+
+
+class span:  # noqa: N801  # it reads like a function
+    """Record when what stands in this ``with`` block began, and when it ended.
+
+    An exception that leaves the block is noted with its end, as ``raised``.
+
+    Args:
+        name: What the span is called.
+        data: What is to be known of it from the beginning.
+    """
+
+    __slots__ = ("_begin", "_data", "_epoch", "_name", "_noted", "_ring")
+
+    def __init__(self, name: str, /, **data: object) -> None:
+        self._name = name
+        self._data = data
+        self._noted: dict[Any, object] = {}
+        self._begin = -1
+
+    def __enter__(self) -> span:
+        """Begin."""
+        word = _control[0]
+        if word != _idle and (word == _heard or _hear()):
+            self._epoch = _epoch
+            self._ring = _ring
+            self._begin = _record(BEGIN, self._name, self._data, _epoch)
+        return self
+
+    def note(self, **data: object) -> None:
+        """Add to what is known of its end."""
+        self._noted.update(data)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """End."""
+        if self._begin < 0:
+            return
+        word = _control[0]
+        if word == _idle or (word != _heard and not _hear()) or self._epoch != _epoch or self._ring is not _ring:
+            return  # the test is over, or this is a copy of the process that has begun it
+        noted = {0: self._begin, **self._noted}
+        if kind is not None:
+            noted["raised"] = kind.__name__
+        _record(END, self._name, noted, _epoch)
+
+
+def listen(
+    folder: str | None, origin: tuple[str, int] | None = None, *, start_method: str = "", limit: int | None = None
+) -> None:
+    """Record into a log from now on.
+
+    Args:
+        folder: Its folder; ``None``: none.
+        origin: The place in another source, as of `here`, that all which is recorded here comes after.
+        start_method: How this process was started.
+        limit: How large the file of a source may become, in bytes.
+    """
+    global _folder, _origin, _method, _control, _ring, _limit  # noqa: PLW0603  # the state of this process
+    from ._control import open_word
+
+    _forget()
+    _folder, _origin, _method, _limit = folder, origin, start_method, limit or _limit
+    _ring = _rings.get(folder) if folder else None
+    _control = (0,)
+    if folder:
+        _watch_forks()
+        try:
+            _control = open_word(folder)
+        except (OSError, ValueError):  # the run that it belonged to is over
+            _folder = None
+    if _control[0] > EPOCH_MASK:
+        from ._rules import load
+
+        load(folder)  # which begins the watches: what is imported from now on may be watched
+
+
+def set_epoch(number: int | None) -> None:
+    """Count what this process records to a test, whichever listens.
+
+    Args:
+        number: The epoch of the test; ``None``: the one that listens.
+    """
+    global _bound  # noqa: PLW0603
+    _bound = number
+    _forget()
+
+
+def here() -> tuple[str, int] | None:
+    """Return the place where this process stands: its key and the last sequence number; ``None`` if nobody listens."""
+    word = _control[0]
+    if word == _idle or (word != _heard and not _hear()) or _ring is None:
+        return None
+    return _ring.key, _ring.taken() - 1
+
+
+def follow(kind: str, key: str, sequence: int = -1) -> None:
+    """Record that what another source has recorded came before all that this one records from now on.
+
+    Args:
+        kind: Why; see `LinkKind`.
+        key: The other source.
+        sequence: Up to which of its places; -1: all.
+    """
+    word = _control[0]
+    if word != _idle and (word == _heard or _hear()):
+        _record(LINK, kind, {0: key, 1: sequence}, _epoch)
+
+
+def _forget() -> None:
+    """Look at the control word anew, with the next event."""
+    global _idle, _heard  # noqa: PLW0603
+    _idle = _heard = _UNHEARD
+
+
+def record_again(kind: int, name: str, data: Mapping[Any, object]) -> int:
+    """Record what could not be, because this process was forked while it was recorded: a signal handler did that."""
+    return _record(kind, name, data, _epoch) if kind != END and _hear() else -1
+
+
+def _hear() -> bool:
+    """Take notice of what the control word says; return whether somebody listens."""
+    global _idle, _heard, _epoch, _record, _ring  # noqa: PLW0603
+    if _folder is None:
+        named = os.environ.get(VARIABLE)
+        if named:
+            listen(named)
+    word = _control[0]
+    if not word & EPOCH_MASK or _folder is None:
+        _idle = word
+        return False
+    epoch = word & EPOCH_MASK if _bound is None else _bound
+    ring = _ring
+    if ring is None:
+        try:
+            ring = _open(_folder)
+        except OSError:  # the run is over and its folder gone, or the disk is full
+            _idle = word
+            return False
+    _ring, _record = ring, ring.record
+    if word > EPOCH_MASK:
+        from ._rules import load
+
+        _record = load(_folder).recorder(ring)
+    if epoch != _epoch:
+        ring.begin_epoch(epoch)
+        _epoch = epoch
+        _record(MARK, "", {}, epoch)
+    _heard = word
+    return True
+
+
+def _open(folder: str) -> Ring:
+    """Make the file of this source."""
+    import sys
+
+    from .. import _platforms
+    from ._ring import Ring
+
+    processes = sys.modules.get("multiprocessing.process")
+    pid = os.getpid()
+    facts = {
+        "pid": pid,
+        "start_token": _platforms.start_token(pid),
+        "name": processes.current_process().name if processes else "MainProcess",
+        "start_method": _method,
+    }
+    ring = Ring(folder, facts, _limit)
+    first = _rings.setdefault(folder, ring)
+    if first is not ring:  # another thread was faster, or a signal handler
+        ring.discard()
+        return first
+    if _origin is not None:
+        epoch = _control[0] & EPOCH_MASK if _bound is None else _bound
+        ring.record(LINK, "start", {0: _origin[0], 1: _origin[1]}, epoch)
+    return ring
+
+
+def _watch_forks() -> None:
+    global _watches_forks  # noqa: PLW0603
+    if not _watches_forks and hasattr(os, "register_at_fork"):
+        os.register_at_fork(before=_before_fork, after_in_child=_after_fork)
+    _watches_forks = True
+
+
+def _before_fork() -> None:
+    global _at_fork  # noqa: PLW0603
+    _at_fork = here()
+
+
+def _after_fork() -> None:
+    """Be a process of its own, which has recorded nothing yet."""
+    global _ring, _epoch, _origin, _method, _at_fork  # noqa: PLW0603
+    for ring in _rings.values():
+        ring.leave()
+    _rings.clear()
+    _ring = None
+    _epoch = 0
+    _origin, _method, _at_fork = _at_fork, "fork", None
+    _forget()
