@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections import Counter
 from collections.abc import Sequence
 from typing import Literal, NamedTuple
@@ -115,6 +114,8 @@ def _seen(wanted: Wanted, chronicle: Chronicle) -> list[str]:
         for name, count in counts.most_common(_MOST_NAMES)
     )
     more = f" and {len(counts) - _MOST_NAMES:,} more" if len(counts) > _MOST_NAMES else ""
+    import difflib
+
     near = difflib.get_close_matches(wanted.name, counts, 1, 0.5)
     nearest = f"; the nearest is {near[0]!r}" if near else ""
     return [f"names that were seen: {names}{more}{nearest}"]

@@ -18,12 +18,13 @@ from .._errors import MpcheckError
 from .._excerpts import repr_of
 from .._records import ProcessId
 from ._chronicle import Event
+from ._held import holders
 from ._hold_words import Wanted, never_reached, never_released, not_reached_in_time, still_held
 from ._rules import EVERY
 from ._taken import Taker
 from ._wanted import Recording, Rule, publish, who_is
 
-__all__ = ["Hold", "Holds", "held_words"]
+__all__ = ["Hold", "Holds"]
 
 
 class Hold:
@@ -93,7 +94,7 @@ class Holds:
         self._rules: list[Rule] = []
         self._watched: list[str] = []
         self._numbers = itertools.count(1)
-        _open.append(self)
+        holders.append(self)
 
     def hold(self, name: str, process: object = None) -> Hold:
         """Stop the next one that arrives at a checkpoint, or at the begin of a span.
@@ -144,7 +145,8 @@ class Holds:
             MpcheckError: As for `hold`; or that is no time.
         """
         __tracebackhide__ = True
-        if isinstance(seconds, bool) or not isinstance(seconds, (int, float)) or not 0 <= seconds < math.inf:
+        given: object = seconds
+        if isinstance(given, bool) or not isinstance(given, (int, float)) or not 0 <= given < math.inf:
             raise MpcheckError(
                 f"delay({repr_of(name)}, {repr_of(seconds)}): that is no time to wait; "
                 "what to do: give seconds, such as 0.1"
@@ -197,9 +199,9 @@ class Holds:
 
     def close(self) -> None:
         """Let everybody go on, take back the watches, and want nothing any more. Idempotent."""
-        if self not in _open:
+        if self not in holders:
             return
-        _open.remove(self)
+        holders.remove(self)
         self._let_everybody_go()
         if self._watched:
             from ._watch import watch_only
@@ -237,11 +239,3 @@ class Holds:
         self._rules.append(rule)
         publish(self._recording, self._rules, self._watched)
         return rule
-
-
-_open: list[Holds] = []
-
-
-def held_words(process: ProcessId) -> tuple[str, ...]:
-    """Return a sentence for each hold at which a process of the running test is held."""
-    return tuple(line for holds in _open for line in holds.held(process))

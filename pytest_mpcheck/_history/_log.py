@@ -130,7 +130,7 @@ def listen(
             _control = open_word(folder)
         except (OSError, ValueError):  # the run that it belonged to is over
             _folder = None
-    if _control[0] > EPOCH_MASK:
+    if folder and _control[0] > EPOCH_MASK:
         from ._rules import load
 
         load(folder)  # which begins the watches: what is imported from now on may be watched

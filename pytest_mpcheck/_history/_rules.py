@@ -25,8 +25,6 @@ from collections.abc import Callable, Mapping
 
 from .. import _platforms
 from .._clock import Deadline, wait_until
-from .._errors import MpcheckError
-
 from ._layout import BEGIN, POINT
 
 TYPE_CHECKING = False
@@ -133,6 +131,8 @@ class Rules:
         claim = claim_path(self._folder, self._epoch, rule["number"])
         go = go_path(claim)
         if not wait_until(lambda: os.path.exists(go) or not os.path.exists(claim), Deadline(self._limit), EVERY):
+            from .._errors import MpcheckError
+
             raise MpcheckError(
                 f"held at {rule['name']!r} for {self._limit:g} s, and nobody has let it go on\n"
                 f"it was process {_name()!r} (pid {os.getpid()}); the hold was made at {rule['origin']}\n"

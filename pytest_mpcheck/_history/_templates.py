@@ -10,7 +10,10 @@ with all the pauses in between; one that is never begun is no span.
 from __future__ import annotations
 
 from types import CodeType
-from typing import Any
+
+TYPE_CHECKING = False  # typing itself would cost every child a millisecond
+if TYPE_CHECKING:
+    from typing import Any
 
 __all__ = ["template_for"]
 

@@ -14,12 +14,15 @@ import sys
 from collections.abc import Iterable, Sequence
 from importlib.machinery import ModuleSpec
 from types import FunctionType, ModuleType
-from typing import Any
 
 from .._errors import MpcheckError
 from .._excerpts import reason_of, repr_of
 from ._templates import template_for
 from ._watched import StandIn, Watched
+
+TYPE_CHECKING = False  # typing itself would cost every child a millisecond
+if TYPE_CHECKING:
+    from typing import Any
 
 __all__ = ["WatchFinder", "import_watched", "watch_only"]
 
@@ -175,9 +178,10 @@ class WatchFinder:
         if all(watch.module != name for watch in list(_watches.values())):
             return None
         for finder in sys.meta_path:
-            spec = finder.find_spec(name, path, target) if not isinstance(finder, WatchFinder) else None
+            find = None if isinstance(finder, WatchFinder) else getattr(finder, "find_spec", None)
+            spec: ModuleSpec | None = find(name, path, target) if find else None
             if spec is not None:
-                if spec.loader is not None:  # else a namespace package, in which there is nothing to watch
+                if hasattr(spec.loader, "exec_module"):  # else a namespace package, or a loader of olden times
                     spec.loader = _Loader(spec.loader)  # type: ignore[assignment]
                 return spec
         return None
@@ -218,16 +222,22 @@ def watch_only(names: Iterable[str], *, strict: bool = False) -> None:
     wanted = set(names)
     for name in wanted.difference(_watches):
         watch = _Watch(name)
-        watch.start(strict=strict)
-        _watches[name] = watch
+        if _watches.setdefault(name, watch) is watch:  # else another thread has come in between
+            try:
+                watch.start(strict=strict)
+            except MpcheckError:
+                del _watches[name]
+                raise
     for name in set(_watches).difference(wanted):
-        _watches.pop(name).stop()
+        ended = _watches.pop(name, None)
+        if ended is not None:
+            ended.stop()
     _stay_first(bool(_watches))
 
 
 def _stay_first(is_wanted: bool) -> None:
     if is_wanted != (_finder in sys.meta_path):
         if is_wanted:
-            sys.meta_path.insert(0, _finder)  # type: ignore[arg-type]
+            sys.meta_path.insert(0, _finder)
         else:
-            sys.meta_path.remove(_finder)  # type: ignore[arg-type]
+            sys.meta_path.remove(_finder)

@@ -6,7 +6,10 @@ Guarantees: what the log calls while it records is not recorded, whoever watches
 from __future__ import annotations
 
 import threading
-from typing import Any
+
+TYPE_CHECKING = False  # typing itself would cost every child a millisecond
+if TYPE_CHECKING:
+    from typing import Any
 
 __all__ = ["StandIn", "Watched"]
 
