@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     )
     from ._history._chronicle import Event, Span
     from ._history._log import checkpoint, span
+    from ._ordering import History
     from ._process_facts import ProcessFacts
     from ._records import (
         ChildReport,
@@ -48,6 +49,7 @@ __all__ = [
     "Deadlock",
     "Event",
     "Exited",
+    "History",
     "MpcheckError",
     "NoSuchWorkers",
     "NotPicklable",
@@ -75,6 +77,7 @@ __all__ = [
 _HOMES = {
     "models": ".models",
     "Child": "._children._child",
+    "History": "._ordering",
     "ProcessFacts": "._process_facts",
     "WorkerDied": "._children._executor",
     **dict.fromkeys(("Event", "Span"), "._history._chronicle"),
