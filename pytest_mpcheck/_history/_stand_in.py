@@ -2,8 +2,8 @@
 
 Guarantees: whoever has it meets the object: `isinstance`, attributes, operators, context managers, iteration, and what
 pickles, and when. Each call of a public method is a span: its begin has the arguments, its end the ``result``, or what
-was ``raised``. What is sent is stamped where only a pickle carries it, see `_stamp`. Two stand-ins are equal, and equal to
-the object, when their objects are.
+was ``raised``. What is sent is stamped where only a pickle carries it, see `_stamp`. Stand-ins are equal to each other
+and to the object when their objects are.
 
 While nobody listens a call costs little more than that of the object.
 
