@@ -8,6 +8,7 @@ from __future__ import annotations
 
 TYPE_CHECKING = False  # typing itself would cost every child a millisecond
 if TYPE_CHECKING:
+    from . import models
     from ._checks import assert_exited, assert_isolated, assert_joined, assert_lines
     from ._children._child import Child
     from ._children._executor import WorkerDied
@@ -67,10 +68,12 @@ __all__ = [
     "assert_joined",
     "assert_lines",
     "checkpoint",
+    "models",
     "span",
 ]
 
 _HOMES = {
+    "models": ".models",
     "Child": "._children._child",
     "ProcessFacts": "._process_facts",
     "WorkerDied": "._children._executor",
@@ -90,7 +93,8 @@ def __getattr__(name: str) -> object:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from importlib import import_module
 
-    value = globals()[name] = getattr(import_module(_HOMES.get(name, "._records"), __name__), name)
+    home = import_module(_HOMES.get(name, "._records"), __name__)
+    value = globals()[name] = home if name == "models" else getattr(home, name)
     return value
 
 

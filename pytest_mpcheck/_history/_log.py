@@ -130,6 +130,10 @@ def listen(
             _control = open_word(folder)
         except (OSError, ValueError):  # the run that it belonged to is over
             _folder = None
+    if folder and _control[0] > EPOCH_MASK:
+        from ._rules import load
+
+        load(folder)  # which begins the watches: what is imported from now on may be watched
 
 
 def set_epoch(number: int | None) -> None:
@@ -201,6 +205,10 @@ def _hear() -> bool:
             _idle = word
             return False
     _ring, _record = ring, ring.record
+    if word > EPOCH_MASK:
+        from ._rules import load
+
+        _record = load(_folder).recorder(ring)
     if epoch != _epoch:
         ring.begin_epoch(epoch)
         _epoch = epoch
