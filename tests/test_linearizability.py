@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -96,7 +96,7 @@ def lock(held: int, call: Operation) -> Iterator[int]:
 
 # Calls by chance: of few values, so that most histories are neither obviously right nor obviously wrong.
 
-Call = tuple[str, dict[str, object], object, str]
+Call = tuple[str, Mapping[str, object], object, str]
 
 
 def some_register(chance: random.Random) -> Call:
@@ -112,7 +112,7 @@ def some_counter(chance: random.Random) -> Call:
 
 
 def some_queue(chance: random.Random) -> Call:
-    item = chance.randrange(4)
+    item = chance.randrange(6)
     return chance.choice(
         [("put", {"item": item}, None, "")] * 3 + [("get", {}, item, "")] * 3 + [("get", {}, UNKNOWN, "Empty")]
     )
