@@ -61,7 +61,7 @@ def dictionary(held: tuple[tuple[int, Any], ...], call: Operation) -> Iterator[t
         case "delete":
             raised = "" if key in entries else "KeyError"
             entries.pop(key, None)
-    if (call.end is None and not raised) or (call.end is not None and (out, raised) == (call.result, call.raised)):
+    if raised == call.raised and (call.result is UNKNOWN or raised or out == call.result):
         yield tuple(sorted(entries.items()))
 
 
@@ -190,6 +190,8 @@ def by_chance(chance: random.Random, some: Callable[[random.Random], Call]) -> l
             if chance.random() < 0.12:
                 history.append(Operation(name, arguments, UNKNOWN, now, None, process))
                 break
+            if not raised and chance.random() < 0.05:
+                result = UNKNOWN
             history.append(Operation(name, arguments, result, now, end, process, raised))
             now = end + chance.randrange(apart)
     return history

@@ -49,7 +49,7 @@ def check(model: object, operations: Iterable[Operation], limit: int = LIMIT) ->
         if rules.is_queue:
             insight = look_at_queue(rules.model.bound, rules.model.initial, part, limit - states)
             states += insight.states
-            if insight.linearizable is not None:
+            if insight.final:
                 return Verdict(insight.linearizable, states)
         found = Search(rules, rules.initial_of(key), part, limit - states).run()
         states += found.states

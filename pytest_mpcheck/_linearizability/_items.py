@@ -13,7 +13,7 @@ come first, for if it had come second the two could be swapped. An operation wit
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Sequence
-from itertools import pairwise
+from itertools import chain, pairwise, repeat
 from operator import itemgetter
 from typing import Any, NamedTuple
 
@@ -65,7 +65,7 @@ class Items(NamedTuple):
         empty: The calls that found the queue empty.
         full: The calls that found it full.
         spare: Calls of `put` without an end that nobody needs.
-        takers: How many calls of `get` have no end.
+        takers: Calls of `get` of which nobody knows what they got; those that have an end come with it.
         certain: Whether which `get` got which item is no matter of choice, or the choice makes no difference.
         complete: Whether the result of every call of `get` that has an end is known.
     """
@@ -75,7 +75,7 @@ class Items(NamedTuple):
     empty: tuple[Call, ...]
     full: tuple[Call, ...]
     spare: tuple[Call, ...]
-    takers: int
+    takers: tuple[Call, ...]
     certain: bool
     complete: bool
 
@@ -98,17 +98,16 @@ def read_items(
     for value in {**puts, **gets}:
         mine, theirs = sorted(puts.get(value, ()), key=first), sorted(gets.get(value, ()), key=first)
         if len(theirs) > len(mine):
-            return Items((), (*mine, *theirs) if mine else (theirs[0],), (), (), (), 0, True, complete)
+            return Items((), (*mine, *theirs) if mine else (theirs[0],), (), (), (), (), True, complete)
         certain = certain and _in_step(mine) and _in_step(theirs)
         certain = certain and not (takers and len(mine) > len(theirs) and len(mine) > 1)
         items += [Item(put, get, value) for put, get in zip(mine, theirs, strict=False)]
         left += [Item(put, _NO_GET, value) for put in mine[len(theirs) :]]
     spare = tuple(item.put for item in left if item.put.end == NEVER)
     left = sorted((item for item in left if item.put.end < NEVER), key=lambda item: item.put.end)
-    takers.sort()
-    items += [item._replace(get=taker) for item, taker in zip(left, takers, strict=False)]
-    items += left[len(takers) :]
-    return Items(tuple(items), (), raised["Empty"], raised["Full"], spare, len(takers), certain, complete)
+    for item, taker in zip(left, chain(sorted(takers), repeat(_NO_GET)), strict=False):
+        items.append(item._replace(get=Call(taker.start, NEVER, taker.number)))
+    return Items(tuple(items), (), raised["Empty"], raised["Full"], spare, tuple(takers), certain, complete)
 
 
 def _sorted_out(initial: Sequence[Hashable], operations: Iterable[tuple[int, Operation]]) -> Any:
@@ -128,7 +127,7 @@ def _sorted_out(initial: Sequence[Hashable], operations: Iterable[tuple[int, Ope
             puts.setdefault(operation.arguments["item"], []).append(call)
         elif operation.result is UNKNOWN:
             complete = complete and operation.end is None
-            takers.append(call._replace(end=NEVER))
+            takers.append(call)
         else:
             gets.setdefault(operation.result, []).append(call)
     return puts, gets, takers, raised, complete

@@ -1,48 +1,51 @@
-"""Deciding about a queue: by its aspects, and where these do not tell, by a search along one order of the items.
+"""Deciding about a queue: by its aspects, and where these do not tell, by a search that knows which item is which.
 
 The general search knows only when it comes to the `get` that the `put` of two items, both long placed, should have been
 the other way round; of a thousand operations it sees no end. What is done instead, each with its grounds:
 
-* Without a bound, and with the calls matched in the only way that matters (`Items.certain`), the aspects decide.
-* With a bound they show only that there is *no* order. That there is one is shown by finding it: the order of the items
-  is laid down first, so that a search has only to choose when the next one is put and when the next one is got.
-* Whatever is left goes to the general search.
+* Without a bound, and with every `get` matched with its `put`, the aspects decide.
+* With a bound they show only that there is *no* order. Else there is a search that places the `put` of an item no
+  sooner than those of all items of which the `get` had ended before that of this one started: first in, first out.
+* Where it is a matter of choice which `get` got which item, what is found for two choices holds if it is "yes". Else
+  the general search has to tell.
 
 Guarantees: those of `check`.
 """
 
 from __future__ import annotations
 
-import heapq
-from collections.abc import Callable, Iterator, Sequence
-from typing import NamedTuple
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
 
 from ._aspects import Violation, crowded, violation
-from ._items import NEVER, Call, Item, Items, read_items
-from ._operation import Operation
+from ._items import NEVER, Call, Items, read_items
+from ._operation import UNKNOWN, Operation
+from ._rules import State
 from ._search import Search
 
 __all__ = ["Insight", "look_at_queue"]
 
 
 class Insight(NamedTuple):
-    """What is known of a queue without a general search.
+    """What is known of a queue without the general search.
 
     Attributes:
-        linearizable: Yes, no, or ``None``: the general search has to tell.
-        violation: What is wrong.
+        linearizable: Yes or no; ``None``: not known, or given up.
+        violation: What is wrong, where that is known.
         states: How many states were looked at.
+        final: Whether the general search could not tell more.
     """
 
     linearizable: bool | None
     violation: Violation | None = None
     states: int = 0
+    final: bool = True
 
 
 def look_at_queue(
-    bound: int | None, initial: tuple[object, ...], operations: Sequence[tuple[int, Operation]], limit: int
+    bound: int | None, initial: tuple[State, ...], operations: Sequence[tuple[int, Operation]], limit: int
 ) -> Insight:
-    """Decide about a queue as far as that is possible without a general search.
+    """Decide about a queue as far as that is possible without the general search.
 
     Args:
         bound: How many items it takes; ``None`` for any number.
@@ -56,91 +59,87 @@ def look_at_queue(
         if bound is None and items.full:
             return Insight(False, Violation("room", items.full[:1]))
         wrong = violation(items) or (crowded(items, bound) if bound is not None else None)
-        if wrong is not None:
-            if items.certain:
-                return Insight(False, wrong, states)
-        elif bound is None and items.complete:
-            return Insight(True, None, states)
-        elif bound is not None:
-            for urgency in _URGENCIES:
-                found = Search(_InOrder(bound), (0, 0), _ranked(items, urgency), limit - states).run()
-                states += found.states
-                if found.linearizable:
-                    return Insight(True, None, states)
-        if items.certain:
-            break
-    return Insight(None, None, states)
+        linearizable: bool | None = wrong is None
+        if wrong is None and not (bound is None and items.complete):
+            known = _KnownItems(items, bound)
+            found = Search(known, known.initial, _calls(items), limit - states).run()
+            states += found.states
+            linearizable = found.linearizable
+        if linearizable or items.certain:
+            return Insight(linearizable, wrong, states)
+    return Insight(None, None, states, final=False)
 
 
-_URGENCIES: tuple[Callable[[Item], tuple[int, int]], ...] = (
-    lambda item: (item.get.end, item.put.end),
-    lambda item: (item.put.end, item.get.end),
-    lambda item: (item.put.start, item.get.start),
-)
-"""Which of two items comes first when either may; each is tried."""
+class _KnownItems:
+    """The model of a queue of which is known which `get` got which item.
 
-
-class _InOrder:
-    """The model of a queue whose items come in an order that is known: how many have been put, and how many got.
-
-    The argument of each operation is the rank of its item; what found the queue empty or full has none.
+    A state is how many of the items, by the ends of their calls of `get`, have been put without a gap; which ones have
+    been put after the gap; and what is in the queue. The result of an operation is the place of its item.
     """
 
     ours = True
     moves_before = None
 
-    def __init__(self, bound: int) -> None:
-        self._bound = bound
+    def __init__(self, items: Items, bound: int | None) -> None:
+        self._bound = NEVER if bound is None else bound
+        got = [place for place, item in enumerate(items.items) if item.get.end < NEVER]
+        got.sort(key=lambda place: items.items[place].get.end)
+        self._ends = [*(items.items[place].get.end for place in got), NEVER]
+        self._ranks = {place: rank for rank, place in enumerate(got)}
+        # One without a `get` of its own may have been got by a call that has no end; otherwise it stayed to the last.
+        others = -NEVER if items.takers else NEVER
+        self._starts = [
+            item.get.start if place in self._ranks else others for place, item in enumerate(items.items)
+        ] + [others] * len(items.spare)
+        before = [place for place, item in enumerate(items.items) if item.put.number < 0]
+        before.sort(key=lambda place: items.items[place].put.start)
+        self.initial: State = (0, frozenset(), ())
+        for place in before:
+            (self.initial,) = self._put(self.initial, place)
 
     def reads(self, operation: Operation) -> bool:
         return bool(operation.raised)
 
-    def step(self, state: tuple[int, int], operation: Operation) -> tuple[tuple[int, int], ...]:
-        put, got = state
+    def step(self, state: Any, operation: Operation) -> Sequence[State]:
+        inside = state[2]
         if operation.raised:
-            return (state,) if put - got == {"Empty": 0, "Full": self._bound}[operation.raised] else ()
+            return (state,) if len(inside) == (0 if operation.raised == "Empty" else self._bound) else ()
         if operation.name == "put":
-            return ((put + 1, got),) if operation.result == put and put - got < self._bound else ()
-        return ((put, got + 1),) if operation.result == got < put else ()
+            return self._put(state, operation.arguments["place"])
+        if not inside or (inside[0] in self._ranks if operation.result is UNKNOWN else inside[0] != operation.result):
+            return ()
+        return ((*state[:2], inside[1:]),)
+
+    def _put(self, state: Any, place: Any) -> Sequence[State]:
+        gapless, others, inside = state
+        if len(inside) >= self._bound or self._starts[place] > self._ends[gapless]:
+            return ()
+        rank = self._ranks.get(place)
+        if rank == gapless:
+            gapless += 1
+            while gapless in others:
+                others -= {gapless}
+                gapless += 1
+        elif rank is not None:
+            others |= {rank}
+        return ((gapless, others, (*inside, place)),)
 
 
-def _ranked(items: Items, urgency: Callable[[Item], tuple[int, int]]) -> Iterator[tuple[int, Operation]]:
-    for rank, item in enumerate(_sorted(items.items, urgency)):
-        for name, call in (("put", item.put), ("get", item.get)):
-            if call.start < NEVER:
-                yield call.number, _operation(name, rank, call)
+def _calls(items: Items) -> Iterator[tuple[int, Operation]]:
+    for place, item in enumerate(items.items):
+        if item.put.number >= 0:
+            yield _call("put", place, item.put)
+        if item.get.end < NEVER:
+            yield _call("get", place, item.get)
+    for place, put in enumerate(items.spare, len(items.items)):
+        yield _call("put", place, put)
+    for taker in items.takers:
+        yield _call("get", UNKNOWN, taker)
     for raised, calls in (("Empty", items.empty), ("Full", items.full)):
         for call in calls:
-            yield call.number, _operation("", -1, call, raised)
+            yield _call("", UNKNOWN, call, raised)
 
 
-def _operation(name: str, rank: int, call: Call, raised: str = "") -> Operation:
-    return Operation(name, {"rank": rank}, rank, call.start, None if call.end == NEVER else call.end, None, raised)
-
-
-def _sorted(items: Sequence[Item], urgency: Callable[[Item], tuple[int, int]]) -> Iterator[Item]:
-    """Yield items so that one comes before another when its `put` or its `get` ended before the other's started."""
-    keys = list(map(urgency, items))
-    unput = [(item.put.start, place) for place, item in enumerate(items)]
-    ungot: list[tuple[int, int]] = []
-    ready: list[tuple[tuple[int, int], int]] = []
-    first_put = [(item.put.end, place) for place, item in enumerate(items)]
-    first_get = [(item.get.end, place) for place, item in enumerate(items)]
-    for heap in (unput, first_put, first_get):
-        heapq.heapify(heap)
-    gone: set[int] = set()
-    while len(gone) < len(items):
-        for heap in (first_put, first_get):
-            while heap[0][1] in gone:
-                heapq.heappop(heap)
-        while unput and unput[0][0] <= first_put[0][0]:
-            place = heapq.heappop(unput)[1]
-            heapq.heappush(ungot, (items[place].get.start, place))
-        while ungot and ungot[0][0] <= first_get[0][0]:
-            place = heapq.heappop(ungot)[1]
-            heapq.heappush(ready, (keys[place], place))
-        if not ready:
-            return
-        place = heapq.heappop(ready)[1]
-        gone.add(place)
-        yield items[place]
+def _call(name: str, place: object, call: Call, raised: str = "") -> tuple[int, Operation]:
+    end = None if call.end == NEVER else call.end
+    return call.number, Operation(name, {"place": place}, place, call.start, end, None, raised)
