@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from ._ring import Ring
 
-__all__ = ["LIMIT", "checkpoint", "follow", "here", "listen", "record_again", "set_epoch", "span"]
+__all__ = ["LIMIT", "checkpoint", "follow", "here", "listen", "listens", "record_again", "set_epoch", "span"]
 
 LIMIT = 64 * 1024 * 1024
 """How large the file of a source may become, in bytes, where nobody says."""
@@ -145,6 +145,12 @@ def set_epoch(number: int | None) -> None:
     global _bound  # noqa: PLW0603
     _bound = number
     _forget()
+
+
+def listens() -> bool:
+    """Return whether what is recorded now is for a test."""
+    word = _control[0]
+    return word != _idle and (word == _heard or _hear())
 
 
 def here() -> tuple[str, int] | None:
