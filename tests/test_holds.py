@@ -37,7 +37,7 @@ def mp_history(tmp_path: Any, monkeypatch: Any) -> Iterator[Any]:
     recording: Any = SimpleNamespace(timeout=20, epoch=7, chronicle=lambda: read_chronicle(folder, 7))
     recording.folder = folder
     holds: Any = Holds(recording)
-    holds.events = lambda name=None: [e for e in recording.chronicle().events if name in (None, e.name)]
+    holds.events = lambda name=None: tuple(e for e in recording.chronicle().events if name in (None, e.name))
     holds._recording = recording
     yield holds
     holds.close()
@@ -190,7 +190,7 @@ class TestBackends:
         child = mp_process(arrive, "here", "after")
         held.wait()
         assert child.is_alive()
-        assert mp_history.events("after") == []
+        assert mp_history.events("after") == ()
         held.release()
         assert child.result() == "went on"
 
