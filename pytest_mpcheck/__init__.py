@@ -21,6 +21,7 @@ if TYPE_CHECKING:
         UnseenFailure,
     )
     from ._history._chronicle import Event, Span
+    from ._history._holds import Hold
     from ._history._log import checkpoint, span
     from ._process_facts import ProcessFacts
     from ._records import (
@@ -47,6 +48,7 @@ __all__ = [
     "Deadlock",
     "Event",
     "Exited",
+    "Hold",
     "MpcheckError",
     "NoSuchWorkers",
     "NotPicklable",
@@ -72,6 +74,7 @@ __all__ = [
 
 _HOMES = {
     "Child": "._children._child",
+    "Hold": "._history._holds",
     "ProcessFacts": "._process_facts",
     "WorkerDied": "._children._executor",
     **dict.fromkeys(("Event", "Span"), "._history._chronicle"),

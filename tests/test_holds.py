@@ -397,7 +397,7 @@ class TestDamage:
     @pytest.mark.parametrize("content", [b"", b"nonsense", b"i\x07\0\0\0", b"{0"])
     def test_damaged_rules_bind_nobody(self, mp_process: ProcessFactory, mp_history: Any, content: bytes) -> None:
         mp_history.hold("here")
-        Path(mp_history._recording.folder, "rules").write_bytes(content)
+        Path(mp_history._recording.folder, "taken", "rules-1").write_bytes(content)
         assert mp_process(arrive, "here").result() == "went on"
 
     @pytest.mark.parametrize("content", [b"", b"nonsense", b"i\x07\0\0\0", b"(\x01\0\0\0N"])

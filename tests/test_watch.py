@@ -355,7 +355,7 @@ class TestKinds:
             "that is a class; what to do: watch a method of it, such as 'mpcheck_shop:Shop.__init__'",
         ),
         ("mpcheck_shop:Shop.owner", "that is no function but 'nobody'; what to do: watch a function"),
-        ("mpcheck_shop:Shop.__eq__", "that is no function but <slot wrapper"),
+        ("mpcheck_shop:Shop.__eq__", "that is no function but <"),
         ("mpcheck_shop:functools", "that is no function but <module"),
     ],
 )
