@@ -22,6 +22,7 @@ if TYPE_CHECKING:
         UnseenFailure,
     )
     from ._history._chronicle import Event, Span
+    from ._history._holds import Hold
     from ._history._log import checkpoint, span
     from ._ordering import History
     from ._process_facts import ProcessFacts
@@ -50,6 +51,7 @@ __all__ = [
     "Event",
     "Exited",
     "History",
+    "Hold",
     "MpcheckError",
     "NoSuchWorkers",
     "NotPicklable",
@@ -78,6 +80,7 @@ _HOMES = {
     "models": ".models",
     "Child": "._children._child",
     "History": "._ordering",
+    "Hold": "._history._holds",
     "ProcessFacts": "._process_facts",
     "WorkerDied": "._children._executor",
     **dict.fromkeys(("Event", "Span"), "._history._chronicle"),

@@ -15,11 +15,12 @@ from ._timeline import LINES, timeline
 
 if TYPE_CHECKING:
     from .._history._holds import Hold, Holds
+    from .._history._recorded import Recorder
     from .._history._wanted import Recording
 
 __all__ = ["History"]
 
-T = TypeVar("T")
+Shared = TypeVar("Shared")
 
 
 class History(Assertions):
@@ -40,6 +41,7 @@ class History(Assertions):
     def __init__(self, recording: Recording, *, colour: bool = False) -> None:
         super().__init__(recording, colour=colour)
         self._holds: Holds | None = None
+        self._recorder: Recorder | None = None
 
     def __repr__(self) -> str:
         chronicle = self._recording.chronicle()
@@ -140,20 +142,27 @@ class History(Assertions):
         __tracebackhide__ = True
         self._taking_hold().watch(name)
 
-    def recorded(self, thing: T, name: str | None = None) -> T:
-        """Return a stand-in that records each call of a queue, connection, value, lock, proxy, as a span.
+    def recorded(self, shared: Shared, name: str | None = None) -> Shared:
+        """Make a stand-in that records what is done to an object, each call as a span, in whatever process.
 
         Args:
-            thing: What is to be recorded; the stand-in goes to children like it.
-            name: What the spans are called before the name of the operation: ``name.put``.
+            shared: A queue, a connection, a value or array in shared memory, a lock and its like, a manager's proxy, or
+                any other object that has methods. It is not changed.
+            name: What comes before the dot in the names of its spans; by default its kind, such as ``queue``, with a
+                number when that is taken.
+
+        Returns:
+            The stand-in, to be used and handed to children in place of the object.
 
         Raises:
-            MpcheckError: That is nothing that can be recorded.
+            MpcheckError: That is nothing whose calls could be recorded, is a stand-in already, or this is no name.
         """
         __tracebackhide__ = True
-        from .._history._recorded import recorded
+        if self._recorder is None:
+            from .._history._recorded import Recorder
 
-        return recorded(thing, name)
+            self._recorder = Recorder()
+        return self._recorder.recorded(shared, name)
 
     def let_go(self) -> None:
         """Let everybody go on who is still held. The plugin asks this when the test's own code is through.
