@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from ._ring import Ring
 
-__all__ = ["LIMIT", "checkpoint", "follow", "here", "listen", "record_again", "set_epoch", "span"]
+__all__ = ["LIMIT", "checkpoint", "follow", "here", "listen", "listens", "record_again", "set_epoch", "span"]
 
 LIMIT = 64 * 1024 * 1024
 """How large the file of a source may become, in bytes, where nobody says."""
@@ -131,6 +131,10 @@ def listen(
             _control = open_word(folder)
         except (OSError, ValueError):  # the run that it belonged to is over
             _folder = None
+    if folder and _control[0] > EPOCH_MASK:
+        from ._rules import load
+
+        load(folder, _control[0] >> 32)  # which begins the watches: what is imported from now on may be watched
 
 
 def set_epoch(number: int | None) -> None:
@@ -142,6 +146,12 @@ def set_epoch(number: int | None) -> None:
     global _bound  # noqa: PLW0603
     _bound = number
     _forget()
+
+
+def listens() -> bool:
+    """Return whether what is recorded now is for a test."""
+    word = _control[0]
+    return word != _idle and (word == _heard or _hear())
 
 
 def here() -> tuple[str, int] | None:
@@ -229,6 +239,10 @@ def _hear() -> bool:
             _idle = word
             return False
     _ring, _record = ring, ring.record
+    if word > EPOCH_MASK:
+        from ._rules import load
+
+        _record = load(_folder, word >> 32).recorder(ring)
     if epoch != _epoch:
         ring.begin_epoch(epoch)
         _epoch = epoch
