@@ -22,7 +22,9 @@ if TYPE_CHECKING:
         UnseenFailure,
     )
     from ._history._chronicle import Event, Span
+    from ._history._holds import Hold
     from ._history._log import checkpoint, span
+    from ._ordering import History
     from ._process_facts import ProcessFacts
     from ._records import (
         ChildReport,
@@ -48,6 +50,8 @@ __all__ = [
     "Deadlock",
     "Event",
     "Exited",
+    "History",
+    "Hold",
     "MpcheckError",
     "NoSuchWorkers",
     "NotPicklable",
@@ -75,6 +79,8 @@ __all__ = [
 _HOMES = {
     "models": ".models",
     "Child": "._children._child",
+    "History": "._ordering",
+    "Hold": "._history._holds",
     "ProcessFacts": "._process_facts",
     "WorkerDied": "._children._executor",
     **dict.fromkeys(("Event", "Span"), "._history._chronicle"),

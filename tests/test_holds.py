@@ -37,7 +37,7 @@ def mp_history(tmp_path: Any, monkeypatch: Any) -> Iterator[Any]:
     recording: Any = SimpleNamespace(timeout=20, epoch=7, chronicle=lambda: read_chronicle(folder, 7))
     recording.folder = folder
     holds: Any = Holds(recording)
-    holds.events = lambda name=None: [e for e in recording.chronicle().events if name in (None, e.name)]
+    holds.events = lambda name=None: tuple(e for e in recording.chronicle().events if name in (None, e.name))
     holds._recording = recording
     yield holds
     holds.close()
@@ -190,7 +190,7 @@ class TestBackends:
         child = mp_process(arrive, "here", "after")
         held.wait()
         assert child.is_alive()
-        assert mp_history.events("after") == []
+        assert mp_history.events("after") == ()
         held.release()
         assert child.result() == "went on"
 
@@ -397,7 +397,7 @@ class TestDamage:
     @pytest.mark.parametrize("content", [b"", b"nonsense", b"i\x07\0\0\0", b"{0"])
     def test_damaged_rules_bind_nobody(self, mp_process: ProcessFactory, mp_history: Any, content: bytes) -> None:
         mp_history.hold("here")
-        Path(mp_history._recording.folder, "rules").write_bytes(content)
+        Path(mp_history._recording.folder, "taken", "rules-1").write_bytes(content)
         assert mp_process(arrive, "here").result() == "went on"
 
     @pytest.mark.parametrize("content", [b"", b"nonsense", b"i\x07\0\0\0", b"(\x01\0\0\0N"])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -61,7 +61,7 @@ def dictionary(held: tuple[tuple[int, Any], ...], call: Operation) -> Iterator[t
         case "delete":
             raised = "" if key in entries else "KeyError"
             entries.pop(key, None)
-    if (call.end is None and not raised) or (call.end is not None and (out, raised) == (call.result, call.raised)):
+    if raised == call.raised and (call.result is UNKNOWN or raised or out == call.result):
         yield tuple(sorted(entries.items()))
 
 
@@ -96,7 +96,7 @@ def lock(held: int, call: Operation) -> Iterator[int]:
 
 # Calls by chance: of few values, so that most histories are neither obviously right nor obviously wrong.
 
-Call = tuple[str, dict[str, object], object, str]
+Call = tuple[str, Mapping[str, object], object, str]
 
 
 def some_register(chance: random.Random) -> Call:
@@ -112,7 +112,7 @@ def some_counter(chance: random.Random) -> Call:
 
 
 def some_queue(chance: random.Random) -> Call:
-    item = chance.randrange(4)
+    item = chance.randrange(6)
     return chance.choice(
         [("put", {"item": item}, None, "")] * 3 + [("get", {}, item, "")] * 3 + [("get", {}, UNKNOWN, "Empty")]
     )
@@ -190,6 +190,8 @@ def by_chance(chance: random.Random, some: Callable[[random.Random], Call]) -> l
             if chance.random() < 0.12:
                 history.append(Operation(name, arguments, UNKNOWN, now, None, process))
                 break
+            if not raised and chance.random() < 0.05:
+                result = UNKNOWN
             history.append(Operation(name, arguments, result, now, end, process, raised))
             now = end + chance.randrange(apart)
     return history

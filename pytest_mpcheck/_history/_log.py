@@ -133,7 +133,7 @@ def listen(
     if folder and _control[0] > EPOCH_MASK:
         from ._rules import load
 
-        load(folder)  # which begins the watches: what is imported from now on may be watched
+        load(folder, _control[0] >> 32)  # which begins the watches: what is imported from now on may be watched
 
 
 def set_epoch(number: int | None) -> None:
@@ -208,7 +208,7 @@ def _hear() -> bool:
     if word > EPOCH_MASK:
         from ._rules import load
 
-        _record = load(_folder).recorder(ring)
+        _record = load(_folder, word >> 32).recorder(ring)
     if epoch != _epoch:
         ring.begin_epoch(epoch)
         _epoch = epoch

@@ -7,9 +7,9 @@ test is never killed. Children load this module once there is a rule, and it imp
 
 ::
 
-    rules         what is wanted; replaced as a whole
-    taken/E-N     who took rule N of test E: created once, and only then written
-    taken/E-N.go  that it may go on, and what comes before that
+    taken/rules-G  what is wanted, as of generation G of the control word; there before that is
+    taken/E-N      who took rule N of test E: created once, and only then written
+    taken/E-N.go   that it may go on, and what comes before that
 
 Whatever is missing or damaged there binds nobody.
 """
@@ -33,9 +33,8 @@ if TYPE_CHECKING:
 
     from ._ring import Ring
 
-__all__ = ["EVERY", "FOLDER", "RULES", "Rules", "claim_path", "go_path", "load"]
+__all__ = ["EVERY", "FOLDER", "Rules", "claim_path", "go_path", "load", "rules_path"]
 
-RULES = "rules"
 FOLDER = "taken"
 
 EVERY = 0.005
@@ -173,17 +172,28 @@ def go_path(claim: str) -> str:
     return f"{claim}.go"
 
 
-def load(folder: str) -> Rules:
-    """Read the rules that are in force now, and begin the watches that they want.
+def rules_path(folder: str, generation: int) -> str:
+    """Return the file of the rules of a generation.
 
     Args:
         folder: The folder of the history.
+        generation: The upper half of the control word.
+    """
+    return os.path.join(folder, FOLDER, f"rules-{generation}")
+
+
+def load(folder: str, generation: int) -> Rules:
+    """Read rules, and begin the watches that they want.
+
+    Args:
+        folder: The folder of the history.
+        generation: The upper half of the control word.
 
     Returns:
         The rules; none when they cannot be read.
     """
     rules = Rules(folder, _NOTHING)
-    with contextlib.suppress(*_DAMAGE), open(os.path.join(folder, RULES), "rb") as file:
+    with contextlib.suppress(*_DAMAGE), open(rules_path(folder, generation), "rb") as file:
         rules = Rules(folder, marshal.load(file))
     if rules.watched or f"{__package__}._watch" in sys.modules:
         from ._watch import watch_only

@@ -5,6 +5,7 @@ Guarantees: a change of the rules is there as a whole or not at all, and every p
 
 from __future__ import annotations
 
+import contextlib
 import marshal
 import mmap
 import os
@@ -17,7 +18,7 @@ from .._excerpts import repr_of
 from ._chronicle import Chronicle
 from ._hold_words import Wanted
 from ._layout import CONTROL
-from ._rules import FOLDER, RULES, claim_path, go_path
+from ._rules import FOLDER, claim_path, go_path, rules_path
 from ._taken import Taker, taker_of
 
 __all__ = ["Recording", "Rule", "publish", "who_is"]
@@ -86,17 +87,18 @@ def publish(recording: Recording, rules: Iterable[Rule], watched: Iterable[str])
         "rules": [rule.facts for rule in rules],
         "watched": list(watched),
     }
-    path = os.path.join(folder, RULES)
-    with open(f"{path}.new", "wb") as file:
-        marshal.dump(wanted, file)
-    os.replace(file.name, path)
     with (
         open(os.path.join(folder, CONTROL), "r+b") as control,
         mmap.mmap(control.fileno(), 8) as mapped,
         memoryview(mapped) as view,
         view.cast("Q") as word,
     ):
+        generation = word[0] >> 32
+        with open(rules_path(folder, generation + 1), "wb") as file:
+            marshal.dump(wanted, file)
         word[0] += 1 << 32
+    with contextlib.suppress(OSError):  # there was none, or somebody reads it; who finds none hears of the next one
+        os.unlink(rules_path(folder, generation))
 
 
 def who_is(process: object) -> tuple[object, Any, str]:

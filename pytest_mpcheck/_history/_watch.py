@@ -13,7 +13,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable, Sequence
 from importlib.machinery import ModuleSpec
-from types import FunctionType, ModuleType
+from types import CodeType, FunctionType, ModuleType
 
 from .._errors import MpcheckError
 from .._excerpts import reason_of, repr_of
@@ -44,7 +44,7 @@ class _Watch:
         try:
             owner, raw = _find(self.name, module, self.path)
             function = getattr(raw, "__func__", raw) if isinstance(raw, (staticmethod, classmethod)) else raw
-            if isinstance(function, FunctionType):
+            if isinstance(function, FunctionType) and isinstance(function.__code__, CodeType):  # PyPy has others
                 self._exchange_code(function)
             elif isinstance(owner, ModuleType) and callable(function) and not isinstance(function, type):
                 self._stand_in(owner, function)
@@ -62,7 +62,7 @@ class _Watch:
                 del self._function.__wrapped__  # type: ignore[attr-defined]
         elif self._function is not None:
             module = sys.modules.get(self.module)
-            if vars(module).get(self.path) is self._function:
+            if module is not None and vars(module).get(self.path) is self._function:
                 setattr(module, self.path, self._original)
 
     def _exchange_code(self, function: FunctionType) -> None:

@@ -1,6 +1,6 @@
 """The span of each call of a watched function, and what stands in for a function that has no code to be exchanged.
 
-Guarantees: what the log calls while it records is not recorded, whoever watches it: it would have no end.
+Guarantees: what the log calls while it records a call is not recorded, whoever watches it: it would have no end.
 """
 
 from __future__ import annotations

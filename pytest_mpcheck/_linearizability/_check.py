@@ -14,6 +14,7 @@ from collections.abc import Iterable
 
 from .._errors import MpcheckError
 from ._operation import Operation, described
+from ._queues import look_at_queue
 from ._rules import Rules
 from ._search import Search, relaxed
 from ._verdict import Verdict
@@ -45,6 +46,11 @@ def check(model: object, operations: Iterable[Operation], limit: int = LIMIT) ->
     states = 0
     gave_up = None
     for key, part in rules.parts(list(enumerate(ready))).items():
+        if rules.is_queue:
+            insight = look_at_queue(rules.model.bound, rules.model.initial, part, limit - states)
+            states += insight.states
+            if insight.final:
+                return Verdict(insight.linearizable, states)
         found = Search(rules, rules.initial_of(key), part, limit - states).run()
         states += found.states
         if found.linearizable is False:

@@ -143,8 +143,8 @@ class Queue(Model):
     operations: ClassVar[Mapping[str, tuple[str, ...]]] = {"put": ("item",), "get": ()}
     raises: ClassVar[tuple[str, ...]] = ("Empty", "Full")
 
+    fifo: ClassVar[bool] = True
     bound: int | None = None
-    """How many items it takes."""
 
     def __init__(self, initial: Iterable[object] = ()) -> None:
         self.initial: tuple[State, ...] = tuple(map(frozen, initial))

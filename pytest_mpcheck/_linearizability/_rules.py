@@ -65,6 +65,7 @@ class Rules:
         self._refuse_what_is_none(model)
         self.model = model
         self.ours = _home(model, "step").__module__.startswith(f"{__package__}.")
+        self.is_queue = self.ours and getattr(model, "fifo", False)
         self.step: Step = self.model.step if self.ours else self._checked_step
         self.reads: Callable[[Operation], bool] | None = self._hint("reads")
         self.moves_before: Callable[[Operation, Operation], bool] | None = self._hint("moves_before")

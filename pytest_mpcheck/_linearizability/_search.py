@@ -16,7 +16,7 @@ changes no answer, each for a reason:
 * *Operations that change nothing, in any state*, are placed at once where they are possible: in any order of the
   others, they could come first. That an operation changes nothing in *this* state would not do: ``write(3)`` while
   there is 3 may be needed later.
-* *Operations that may move before others* (`Rules.moves_before`): the operation that ends first must be placed before
+* *Operations that may move before others* (`Stepper.moves_before`): the operation that ends first must be placed before
   anything can start after it, and only what may start before its end can come before it. When it could move before all
   of these, it is placed at once; else only it, and those that it cannot move before, and those that these cannot, are
   tried. This is a persistent set, in the words of P. Godefroid (Partial-Order Methods, LNCS 1032).
@@ -25,12 +25,12 @@ changes no answer, each for a reason:
 from __future__ import annotations
 
 import heapq
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterable
 from operator import itemgetter
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple, Protocol, TypeAlias
 
 from ._operation import UNKNOWN, Operation
-from ._rules import Rules, State
+from ._rules import State, Step
 from ._values import frozen
 
 __all__ = ["Entry", "Found", "Search", "relaxed"]
@@ -43,6 +43,26 @@ _Choice: TypeAlias = tuple[int, int, State]
 
 _Path: TypeAlias = tuple[Any, int] | None
 """What has been placed: the path before, and the number of the last one."""
+
+
+class Stepper(Protocol):
+    """What a search asks of a model."""
+
+    @property
+    def step(self) -> Step:
+        """Tells what states an operation may leave."""
+
+    @property
+    def reads(self) -> Callable[[Operation], bool] | None:
+        """Tells whether an operation changes nothing, whatever the state."""
+
+    @property
+    def moves_before(self) -> Callable[[Operation, Operation], bool] | None:
+        """Tells whether an operation that is possible right after another one could as well come before it."""
+
+    @property
+    def ours(self) -> bool:
+        """Whether ``step`` takes operations of one name and with the same arguments as alike."""
 
 
 class Entry(NamedTuple):
@@ -99,7 +119,7 @@ class Search:
         limit: How many states to look at.
     """
 
-    def __init__(self, rules: Rules, initial: State, operations: Sequence[tuple[int, Operation]], limit: int) -> None:
+    def __init__(self, rules: Stepper, initial: State, operations: Iterable[tuple[int, Operation]], limit: int) -> None:
         self._step, self._moves_before = rules.step, rules.moves_before
         self._limit = limit
         reads = rules.reads or (lambda _: False)
