@@ -82,6 +82,13 @@ class Run:
         os.makedirs(scope.folder, mode=0o700, exist_ok=True)  # a test may have cleared the temporary folder
         return replace(scope, folder=tempfile.mkdtemp(prefix="test-", dir=scope.folder))
 
+    def make_folder(self, name: str) -> str:
+        """Make a folder in that of the run, and return its path."""
+        path = os.path.join(self._open_scope().folder, name)
+        self._try_to_start_keeper()  # it deletes the folder, should pytest be killed
+        os.makedirs(path, mode=0o700, exist_ok=True)
+        return path
+
     def sweep(self) -> Swept:
         """End what the run has left; only in the process that runs it."""
         scope = self._scope
