@@ -2,37 +2,15 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from multiprocessing.pool import Pool
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from pytest_mpcheck import History, checkpoint, models, span
 from pytest_mpcheck.fixtures import ProcessFactory
-
-
-@pytest.fixture
-def mp_history(tmp_path: Any, monkeypatch: Any) -> Iterator[Any]:
-    from pytest_mpcheck._history import _log
-    from pytest_mpcheck._history._control import Control
-    from pytest_mpcheck._history._reading import read_chronicle
-
-    folder = str(tmp_path / "history")
-    os.mkdir(folder)
-    control = Control(folder)
-    control.epoch = 7
-    monkeypatch.setenv("MPCHECK_HISTORY", folder)
-    _log.listen(folder)
-
-    recording: Any = SimpleNamespace(timeout=20, epoch=7, folder=folder, chronicle=lambda: read_chronicle(folder, 7))
-    history = History(recording)
-    yield history
-    history.close()
-    control.epoch = 0
 
 
 def numbers() -> Iterator[int]:

@@ -70,7 +70,7 @@ def broken_linearizability(selection: Selection, model: object, name: What | Non
 def _spans(selection: Selection, name: What | None) -> tuple[Span, ...]:
     if name is not None and not isinstance(name, str):
         return selection.needed_spans(name)
-    spans = tuple(span for span in selection.spans() if name is None or span.name.rpartition(".")[0] == name)
+    spans = tuple(span for span in selection.spans() if name is None or _parts(span.name)[0] == name)
     if not spans:
         raise AssertionError(selection.nothing("span", "" if name is None else f"{name}.<operation>"))
     return spans
@@ -89,7 +89,7 @@ def _operations(chronicle: Chronicle, spans: Sequence[Span]) -> list[Operation]:
         raised = noted.get("raised", "")
         operations.append(
             Operation(
-                span.name.rpartition(".")[2],
+                _parts(span.name)[1],
                 begin.data,
                 noted.get("result", UNKNOWN),
                 begin.at,
@@ -100,6 +100,12 @@ def _operations(chronicle: Chronicle, spans: Sequence[Span]) -> list[Operation]:
             )
         )
     return operations
+
+
+def _parts(name: str) -> tuple[str, str]:
+    """Return the object and the operation in the name of a span; a watched function is one of its module."""
+    operation = name.replace(":", ".").rpartition(".")[2]
+    return name[: -len(operation) - 1], operation
 
 
 def _name_of(model: object) -> str:
