@@ -1,4 +1,4 @@
-"""What objects that processes share really do, and which of it nobody expects; each with a twin that does what one does.
+"""What objects that processes share really do, where nobody expects it; each has a twin that does what one expects.
 
 No race here is left to luck: a process is held where it can be overtaken, and another one overtakes it.
 """
@@ -13,10 +13,8 @@ from typing import Any
 
 import pytest
 
-from pytest_mpcheck import Child, checkpoint, models
+from pytest_mpcheck import Child, History, checkpoint, models
 from pytest_mpcheck.fixtures import ProcessFactory
-
-from test_recorded import mp_history  # noqa
 
 
 @pytest.fixture
@@ -46,7 +44,7 @@ def count_locked(hits: Any, lock: Any) -> None:
 class TestAddition:
     """``+=`` reads and then writes; what others have written meanwhile is lost."""
 
-    def test_of_a_value(self, mp_process: ProcessFactory, mp_context: BaseContext, mp_history: Any) -> None:
+    def test_of_a_value(self, mp_process: ProcessFactory, mp_context: BaseContext, mp_history: History) -> None:
         value = mp_history.recorded(mp_context.Value("i", 0))
         with mp_history.hold("value.write") as held:
             first = mp_process(add_to, value)
@@ -59,7 +57,7 @@ class TestAddition:
         mp_history.assert_linearizable(models.Register(0), "value")  # each read and each write is faultless
 
     def test_of_a_value_under_its_lock(
-        self, mp_process: ProcessFactory, mp_context: BaseContext, mp_history: Any
+        self, mp_process: ProcessFactory, mp_context: BaseContext, mp_history: History
     ) -> None:
         value = mp_history.recorded(mp_context.Value("i", 0))
         with mp_history.hold("value.write") as held:
@@ -73,7 +71,7 @@ class TestAddition:
         mp_history.assert_linearizable(models.Lock, "value_lock")
 
     def test_in_the_dictionary_of_a_manager(
-        self, mp_process: ProcessFactory, manager: SyncManager, mp_history: Any
+        self, mp_process: ProcessFactory, manager: SyncManager, mp_history: History
     ) -> None:
         hits = mp_history.recorded(manager.dict(page=0), "hits")
         with mp_history.hold("hits.set") as held:
@@ -87,7 +85,7 @@ class TestAddition:
         mp_history.assert_linearizable(models.Dictionary({"page": 0}), "hits")
 
     def test_in_the_dictionary_of_a_manager_under_a_lock(
-        self, mp_process: ProcessFactory, manager: SyncManager, mp_history: Any
+        self, mp_process: ProcessFactory, manager: SyncManager, mp_history: History
     ) -> None:
         hits, lock = mp_history.recorded(manager.dict(page=0), "hits"), mp_history.recorded(manager.Lock())
         with mp_history.hold("hits.set") as held:
@@ -100,7 +98,7 @@ class TestAddition:
         mp_history.assert_linearizable(models.Counter, "hits")
 
 
-def wait_for_another(history: Any, name: str, mp_process: ProcessFactory, *call: Any) -> Child:
+def wait_for_another(history: History, name: str, mp_process: ProcessFactory, *call: Any) -> Child:
     """Start a child, and come back when it has arrived where it has to wait for the first one."""
     with history.hold(name) as arrived:
         child = mp_process(*call)
@@ -118,10 +116,10 @@ FEEDER = "multiprocessing.queues:Queue._feed"
 
 
 class TestPut:
-    """`Queue.put` leaves the item in the memory of its process, where a thread takes it up; `SimpleQueue.put` sends it."""
+    """`Queue.put` leaves the item to a thread of its process; `SimpleQueue.put` sends it."""
 
     def test_queue_is_empty_although_put_has_returned(
-        self, mp_process: ProcessFactory, mp_context: BaseContext, mp_history: Any
+        self, mp_process: ProcessFactory, mp_context: BaseContext, mp_history: History
     ) -> None:
         queue = mp_history.recorded(mp_context.Queue())
         mp_history.watch(FEEDER)
@@ -135,7 +133,9 @@ class TestPut:
         with pytest.raises(AssertionError, match=r"'queue' .* as on a Queue, and are not"):
             mp_history.assert_linearizable(models.Queue, "queue")
 
-    def test_simple_queue_is_not(self, mp_process: ProcessFactory, mp_context: BaseContext, mp_history: Any) -> None:
+    def test_simple_queue_is_not(
+        self, mp_process: ProcessFactory, mp_context: BaseContext, mp_history: History
+    ) -> None:
         shared = mp_context.SimpleQueue()
         queue = mp_history.recorded(shared)
         mp_history.watch(FEEDER)
@@ -148,7 +148,7 @@ class TestPut:
         mp_history.assert_linearizable(models.Queue, "queue")
 
     def test_producers_who_take_turns_are_not_first_in_first_out(
-        self, mp_process: ProcessFactory, mp_context: BaseContext, mp_history: Any
+        self, mp_process: ProcessFactory, mp_context: BaseContext, mp_history: History
     ) -> None:
         queue = mp_history.recorded(mp_context.Queue())
         mp_history.watch(FEEDER)
@@ -164,7 +164,7 @@ class TestPut:
             mp_history.assert_fifo("queue.put", "queue.get")
 
     def test_with_a_simple_queue_they_are(
-        self, mp_process: ProcessFactory, mp_context: BaseContext, mp_history: Any
+        self, mp_process: ProcessFactory, mp_context: BaseContext, mp_history: History
     ) -> None:
         queue = mp_history.recorded(mp_context.SimpleQueue())
         with mp_history.hold("has put") as returned:
@@ -197,7 +197,9 @@ def read(array: Any) -> list[int]:
 class TestSlice:
     """A slice is copied number by number."""
 
-    def test_of_a_raw_array_is_torn(self, mp_process: ProcessFactory, mp_context: BaseContext, mp_history: Any) -> None:
+    def test_of_a_raw_array_is_torn(
+        self, mp_process: ProcessFactory, mp_context: BaseContext, mp_history: History
+    ) -> None:
         array = mp_history.recorded(mp_context.RawArray("i", 2))
         with mp_history.hold("halfway") as held:
             writer = mp_process(fill, array)
@@ -207,7 +209,9 @@ class TestSlice:
         with pytest.raises(AssertionError, match=r"'array' .* as on a Register, and are not"):
             mp_history.assert_linearizable(models.Register([0, 0]), "array")
 
-    def test_of_an_array_is_whole(self, mp_process: ProcessFactory, mp_context: BaseContext, mp_history: Any) -> None:
+    def test_of_an_array_is_whole(
+        self, mp_process: ProcessFactory, mp_context: BaseContext, mp_history: History
+    ) -> None:
         array = mp_history.recorded(mp_context.Array("i", 2))
         with mp_history.hold("halfway") as held:
             writer = mp_process(fill, array)

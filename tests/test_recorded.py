@@ -17,43 +17,15 @@ from collections.abc import Callable, Iterator
 from multiprocessing.context import BaseContext
 from multiprocessing.pool import Pool
 from queue import Empty, Full
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from pytest_mpcheck import MpcheckError, checkpoint, models
+from pytest_mpcheck import History, MpcheckError, checkpoint, models
 from pytest_mpcheck._history._recorded import Recorder
 from pytest_mpcheck._history._stamp import Stamped
 from pytest_mpcheck._history._stand_in import name_of
 from pytest_mpcheck.fixtures import ProcessFactory
-
-
-@pytest.fixture
-def mp_history(tmp_path: Any, monkeypatch: Any) -> Iterator[Any]:
-    from pytest_mpcheck._history import _log
-    from pytest_mpcheck._history._control import Control
-    from pytest_mpcheck._history._holds import Holds
-    from pytest_mpcheck._history._reading import read_chronicle
-    from pytest_mpcheck._history._recorded import Recorder
-    from pytest_mpcheck._ordering._history import History
-
-    folder = str(tmp_path / "history")
-    os.mkdir(folder)
-    control = Control(folder)
-    control.epoch = 7
-    monkeypatch.setenv("MPCHECK_HISTORY", folder)
-    _log.listen(folder)
-
-    recording: Any = SimpleNamespace(timeout=20, epoch=7, chronicle=lambda: read_chronicle(folder, 7))
-    recording.folder = folder
-    holds: Any = Holds(recording)
-    history: Any = History(recording)
-    history.recorded = Recorder().recorded
-    history.hold, history.watch = holds.hold, holds.watch
-    yield history
-    holds.close()
-    control.epoch = 0
 
 
 @pytest.fixture
@@ -110,7 +82,7 @@ def context_manager() -> Iterator[multiprocessing.managers.SyncManager]:
 Told = tuple[str, dict[str, object]]
 
 
-def told(history: Any, *, process: Any = None) -> list[Told]:
+def told(history: History, *, process: Any = None) -> list[Told]:
     """Return the spans, with what is known of them; without a result that is none."""
     return [
         (span.name, {name: value for name, value in span.data.items() if (name, value) != ("result", None)})
@@ -518,7 +490,7 @@ def hash_of(thing: object) -> int | str:
 class TestKinds:
     @pytest.mark.parametrize("kind", KINDS)
     def test_what_is_done_in_a_child_is_recorded(
-        self, kind: str, mp_process: ProcessFactory, mp_context: BaseContext, mp_history: Any, request: Any
+        self, kind: str, mp_process: ProcessFactory, mp_context: BaseContext, mp_history: History, request: Any
     ) -> None:
         make, use, expected = KINDS[kind]
         manager = request.getfixturevalue("manager") if needs_manager(kind) else None
@@ -528,7 +500,7 @@ class TestKinds:
         assert told(mp_history, process=child) == expected
 
     def test_what_processes_do_together_suits_the_model(
-        self, mp_process: ProcessFactory, mp_context: BaseContext, mp_history: Any
+        self, mp_process: ProcessFactory, mp_context: BaseContext, mp_history: History
     ) -> None:
         lock = mp_history.recorded(mp_context.Lock())
         for child in [mp_process(use_lock, lock) for _ in range(2)]:
@@ -536,7 +508,7 @@ class TestKinds:
         mp_history.assert_linearizable(models.Lock, "lock")
 
     def test_workers_of_a_pool_record_what_they_do(
-        self, mp_pool: Callable[..., Pool], mp_context: BaseContext, mp_history: Any
+        self, mp_pool: Callable[..., Pool], mp_context: BaseContext, mp_history: History
     ) -> None:
         value = mp_history.recorded(mp_context.Value("i", 0))
         mp_pool(2, keep, (value,)).map(add_to_kept, [1, 2, 3])
@@ -544,8 +516,8 @@ class TestKinds:
         mp_history.assert_linearizable(models.Register(0), "value")
         assert value.value == 6
 
-    def test_threads_record_what_they_do(self, mp_history: Any) -> None:
-        letters = mp_history.recorded(queue.Queue())
+    def test_threads_record_what_they_do(self, mp_history: History) -> None:
+        letters: queue.Queue[str] = mp_history.recorded(queue.Queue())
         thread = threading.Thread(target=letters.put, args=("a",))
         thread.start()
         assert letters.get() == "a"
@@ -554,7 +526,7 @@ class TestKinds:
         threads = {one.begin.thread for one in mp_history.spans()}
         assert threads == {thread.ident, threading.get_ident()}
 
-    def test_arithmetic_on_unknown_objects_is_not_recorded(self, mp_history: Any) -> None:
+    def test_arithmetic_on_unknown_objects_is_not_recorded(self, mp_history: History) -> None:
         account = mp_history.recorded(Account(1))
         assert (len(account), account < Account(2)) == (1, True)
         account += 1
@@ -567,7 +539,7 @@ class TestLikeness:
 
     @pytest.mark.parametrize("kind", [kind for kind in KINDS if kind not in ("unknown", "manager.Event")])
     def test_object_is_what_one_meets(
-        self, kind: str, context: BaseContext, mp_history: Any, request: pytest.FixtureRequest
+        self, kind: str, context: BaseContext, mp_history: History, request: pytest.FixtureRequest
     ) -> None:
         make, _, _ = KINDS[kind]
         shared = make(context, request.getfixturevalue("context_manager") if needs_manager(kind) else None)
@@ -588,7 +560,7 @@ class TestLikeness:
             _ = recorded._nothing
 
     @pytest.mark.parametrize("kind", ["Queue", "Value", "Lock"])
-    def test_it_pickles_only_when_its_object_does(self, kind: str, context: BaseContext, mp_history: Any) -> None:
+    def test_it_pickles_only_when_its_object_does(self, kind: str, context: BaseContext, mp_history: History) -> None:
         recorded = mp_history.recorded(KINDS[kind][0](context, None))
         with pytest.raises(RuntimeError, match="should only be shared between processes through inheritance"):
             pickle.dumps(recorded)
@@ -598,21 +570,21 @@ class TestLikeness:
         assert account.balance == 3
         assert [one.name for one in mp_history.spans()] == ["mine.withdraw"]
 
-    def test_private_and_other_attributes_are_those_of_the_object(self, mp_history: Any) -> None:
+    def test_private_and_other_attributes_are_those_of_the_object(self, mp_history: History) -> None:
         account = Account(1)
-        recorded = mp_history.recorded(account)
+        recorded: Any = mp_history.recorded(account)
         recorded._secret = 5
         recorded.rate = 3
-        assert (account._secret, account.rate, recorded.rate) == (5, 3, 3)  # type: ignore[attr-defined]
+        assert (vars(account)["_secret"], account.rate, recorded.rate) == (5, 3, 3)
         del recorded.rate
         assert recorded.rate == 2
         assert vars(recorded) is vars(account)
         assert mp_history.spans() == ()
 
     def test_operators_leave_a_stand_in_where_their_object_leaves_itself(
-        self, context_manager: multiprocessing.managers.SyncManager, mp_history: Any
+        self, context_manager: multiprocessing.managers.SyncManager, mp_history: History
     ) -> None:
-        shared = context_manager.list([1])
+        shared: Any = context_manager.list([1])
         recorded = same = mp_history.recorded(shared)
         recorded += [2]
         recorded *= 2
@@ -621,14 +593,14 @@ class TestLikeness:
         assert mp_history.recorded(shared)[:] == [1, 2, 1, 2]
         assert copy.deepcopy(recorded) == [1, 2, 1, 2]
 
-    def test_array_in_shared_memory_is_iterated_over_as_ever(self, context: BaseContext, mp_history: Any) -> None:
-        array = mp_history.recorded(context.Array("i", [3, 1, 2]))
+    def test_array_in_shared_memory_is_iterated_over_as_ever(self, context: BaseContext, mp_history: History) -> None:
+        array: Any = mp_history.recorded(context.Array("i", [3, 1, 2]))
         assert (sorted(array), 1 in array, list(reversed(array))) == ([1, 2, 3], True, [2, 1, 3])
         with pytest.raises(IndexError):
             array[3]
         assert told(mp_history)[-1] == ("array.get", {"key": 3, "raised": "IndexError"})
 
-    def test_connections_can_be_waited_for(self, context: BaseContext, mp_history: Any) -> None:
+    def test_connections_can_be_waited_for(self, context: BaseContext, mp_history: History) -> None:
         ours, theirs = (mp_history.recorded(end, name) for end, name in zip(context.Pipe(), ("a", "b"), strict=True))
         theirs.send(1)
         assert multiprocessing.connection.wait([ours], 5) == [ours]
@@ -649,7 +621,7 @@ class TestMessages:
 
     @pytest.mark.parametrize("kind", ["Queue", "JoinableQueue", "SimpleQueue", "Pipe"])
     def test_receiving_follows_sending(
-        self, kind: str, mp_process: ProcessFactory, mp_context: BaseContext, mp_history: Any
+        self, kind: str, mp_process: ProcessFactory, mp_context: BaseContext, mp_history: History
     ) -> None:
         made = getattr(mp_context, kind)()
         theirs, ours = (mp_history.recorded(end, "it") for end in (made if kind == "Pipe" else (made, made)))
@@ -662,7 +634,7 @@ class TestMessages:
 
     @pytest.mark.parametrize("kind", ["Queue", "SimpleQueue", "Pipe"])
     def test_receiver_that_is_not_recorded_sees_the_item_alone(
-        self, kind: str, mp_process: ProcessFactory, mp_context: BaseContext, mp_history: Any
+        self, kind: str, mp_process: ProcessFactory, mp_context: BaseContext, mp_history: History
     ) -> None:
         made = getattr(mp_context, kind)()
         theirs, ours = made if kind == "Pipe" else (made, made)
@@ -674,13 +646,13 @@ class TestMessages:
         checkpoint("received")
         mp_history.assert_happens_before("before sending", "received")
 
-    def test_queue_that_looks_at_its_items_sees_them_bare(self, context: BaseContext, mp_history: Any) -> None:
+    def test_queue_that_looks_at_its_items_sees_them_bare(self, context: BaseContext, mp_history: History) -> None:
         recorded = mp_history.recorded(Curious(ctx=context))
         recorded.put([1])
         assert recorded.get() == [1]
         assert told(mp_history) == [sent("queue.put", [1]), got("queue.get", [1])]
 
-    def test_item_that_does_not_pickle_raises_as_ever(self, context: BaseContext, mp_history: Any) -> None:
+    def test_item_that_does_not_pickle_raises_as_ever(self, context: BaseContext, mp_history: History) -> None:
         recorded = mp_history.recorded(context.SimpleQueue())
         with pytest.raises((AttributeError, pickle.PicklingError), match="lambda"):
             recorded.put(lambda: None)
@@ -688,7 +660,7 @@ class TestMessages:
         assert "not picklable" in str(put.data["item"])
         assert put.data["raised"] in ("AttributeError", "PicklingError")
 
-    def test_connection_that_is_sent_is_recorded_as_text(self, context: BaseContext, mp_history: Any) -> None:
+    def test_connection_that_is_sent_is_recorded_as_text(self, context: BaseContext, mp_history: History) -> None:
         """A copy of one, made when the history is read, would close a descriptor that is not its own."""
         (ours, theirs), (inner, other) = context.Pipe(), context.Pipe()
         mp_history.recorded(ours).send(inner)
@@ -705,7 +677,7 @@ class TestMessages:
 
 
 class TestNames:
-    def test_name_is_the_kind_with_a_number_when_taken(self, context: BaseContext, mp_history: Any) -> None:
+    def test_name_is_the_kind_with_a_number_when_taken(self, context: BaseContext, mp_history: History) -> None:
         things = [context.Lock(), context.RLock(), context.Event(), threading.Lock(), Account(1)]
         names = [name_of(mp_history.recorded(thing)) for thing in things]
         assert names == ["lock", "lock2", "event", "lock3", "account"]
@@ -727,11 +699,13 @@ class TestNames:
         ],
         ids=["int", "None", "tuple", "function", "class", "module", "empty name", "number as name"],
     )
-    def test_what_cannot_be_recorded_is_refused(self, what: object, name: Any, message: str, mp_history: Any) -> None:
+    def test_what_cannot_be_recorded_is_refused(
+        self, what: object, name: Any, message: str, mp_history: History
+    ) -> None:
         with pytest.raises(MpcheckError, match=re.escape(message)):
             mp_history.recorded(what, name)
 
-    def test_stand_in_is_refused(self, mp_history: Any) -> None:
+    def test_stand_in_is_refused(self, mp_history: History) -> None:
         recorded = mp_history.recorded(Account(1), "mine")
         with pytest.raises(MpcheckError, match=re.escape("a stand-in already, its spans are mine.<operation>")):
             mp_history.recorded(recorded, "yours")
