@@ -354,6 +354,11 @@ QUEUES: dict[str, tuple[Sends, Sends, str]] = {
         [(2, 3, 2, [1]), (4, 5, 2, [2]), (6, 7, 2, 0), (8, 9, 2, 0)],
         "",
     ),
+    "only receives that overlap": (
+        [(1, 2, 1, "a"), (3, 4, 1, "b")],
+        [(5, 9, 0, "b"), (6, 8, 2, "a")],
+        "no two of the 2 have an order of their sends and one of their receives: nothing to judge",
+    ),
     "nothing has an order": (
         [(1, 4, 1, "a"), (3, 5, 2, "b")],
         [(6, 7, 0, "b"), (8, 9, 0, "a")],
@@ -440,6 +445,8 @@ def test_linearizability_holds_and_breaks() -> None:
     history = story.history()
     history.assert_linearizable(models.Counter, "counter")
     history.assert_linearizable(models.Counter, history.spans("counter.add"))
+    story.span(6, 7, 2, "shop.stock:add")
+    history.assert_linearizable(models.Counter, "shop.stock")
     story.span(8, 9, 0, "counter.read", result=1)
     with fails("the operations on 'counter' have to be possible one after the other, as on a Counter, and are not"):
         history.assert_linearizable(models.Counter(), "counter")

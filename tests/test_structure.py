@@ -36,12 +36,12 @@ ROWS = (
     ("_autopsy", "_deadlocks", "_history", "_keeper", "_linearizability", "models"),
     ("_children",),
     ("_checks", "_comparison", "_ordering"),
-    ("_account", "_config", "_leftovers", "_time_limit", "fixtures"),
+    ("_account", "_config", "_leftovers", "_recordings", "_time_limit", "fixtures"),
     ("plugin", "__main__"),
 )
 """The strata, lowest first; the modules of one row may know each other."""
 
-WITH_PYTEST = ("_account", "_config", "_leftovers", "_time_limit", "fixtures", "plugin")
+WITH_PYTEST = ("_account", "_config", "_leftovers", "_recordings", "_time_limit", "fixtures", "plugin")
 
 
 def module_names() -> list[str]:

@@ -9,13 +9,14 @@ the process ends.
 from __future__ import annotations
 
 import os
+import sys
 from _thread import get_ident
 from binascii import crc32
 from collections.abc import Callable, Mapping, Sequence
 from marshal import dumps as _dumps
 from time import monotonic_ns as _now  # unless the clock of events is another one; see `_hear`
 
-from ._layout import BEGIN, END, EPOCH_MASK, LINK, MARK, MARSHAL, PLAIN, POINT, RECORD, ROOM, VARIABLE
+from ._layout import BEGIN, END, EPOCH_MASK, KEY, LINK, MARK, MARSHAL, PLAIN, POINT, RECORD, ROOM, VARIABLE
 
 TYPE_CHECKING = False  # typing itself would cost every child a millisecond
 if TYPE_CHECKING:
@@ -24,7 +25,19 @@ if TYPE_CHECKING:
 
     from ._ring import Ring
 
-__all__ = ["LIMIT", "checkpoint", "follow", "here", "listen", "listens", "record_again", "set_epoch", "span"]
+__all__ = [
+    "LIMIT",
+    "checkpoint",
+    "follow",
+    "given",
+    "here",
+    "is_own",
+    "listen",
+    "listens",
+    "record_again",
+    "set_epoch",
+    "span",
+]
 
 LIMIT = 64 * 1024 * 1024
 """How large the file of a source may become, in bytes, where nobody says."""
@@ -148,12 +161,13 @@ def listen(
         start_method: How this process was started.
         limit: How large the file of a source may become, in bytes.
     """
-    global _folder, _origin, _method, _control, _ring, _limit  # noqa: PLW0603  # the state of this process
+    global _folder, _origin, _method, _control, _ring, _epoch, _limit  # noqa: PLW0603  # the state of this process
     from ._control import open_word
 
     _forget()
     _folder, _origin, _method, _limit = folder, origin, start_method, limit or _limit
     _ring = _rings.get(folder) if folder else None
+    _epoch = 0
     _control = (0,)
     if folder:
         _watch_forks()
@@ -196,6 +210,16 @@ def here() -> tuple[str, int] | None:
     return _origin if _ring is None else (_ring.key, _ring.taken() - 1)
 
 
+def is_own(key: str) -> bool:
+    """Return whether a key is that of this process."""
+    return _ring is not None and _ring.key == key
+
+
+def given() -> tuple[str | None, int, int | None, tuple[str, int] | None]:
+    """Return what a process has to know that is started now: folder, limit, binding and place."""
+    return _folder, _limit, _bound, here()
+
+
 def follow(kind: str, key: str, sequence: int = -1) -> None:
     """Record that what another source has recorded came before all that this one records from now on.
 
@@ -224,10 +248,11 @@ def _record_first(name: str, data: Mapping[str, object]) -> None:
             "what to do: give it a name, and the rest as data: checkpoint('sent', item=item)"
         )
     _record_any(name, data)
+    labels = _labels  # first: another thread that hears of another test makes new ones last
     if _ring is not None and not _has_rules:
         label = _ring.label(POINT, name, _epoch)
         if label is not None:
-            _labels[name] = label
+            labels[name] = label
 
 
 def _record_any(name: str, data: Mapping[str, object]) -> None:
@@ -252,10 +277,10 @@ def _place_of(ring: Ring, ticket: int) -> int:
 def _hear() -> None:
     """Take notice of what the control word says."""
     global _heard, _epoch, _record, _ring, _state, _labels, _has_rules, _now  # noqa: PLW0603
-    if _folder is None:
-        named = os.environ.get(VARIABLE)
-        if named:
-            listen(named)
+    if _folder is None and _is_expected():
+        from ._attach import find
+
+        find()
     word = _control[0]
     if not word & EPOCH_MASK or _folder is None:
         _state, _heard = None, word
@@ -283,10 +308,14 @@ def _hear() -> None:
     _heard = word
 
 
+def _is_expected() -> bool:
+    """Return whether this process was told of a log, in either of the two ways."""
+    processes = sys.modules.get("multiprocessing.process")
+    return VARIABLE in os.environ or (processes is not None and KEY in processes.current_process()._config)
+
+
 def _open(folder: str) -> Ring:
     """Make the file of this source."""
-    import sys
-
     from .. import _platforms
     from ._ring import Ring
 

@@ -159,7 +159,7 @@ class Ring:
         self._numbers[name] = number
         return number
 
-    def record(self, kind: int, name: str, data: Mapping[Any, object], epoch: int) -> int:
+    def record(self, kind: int, name: str, data: Mapping[Any, Any], epoch: int) -> int:
         """Write a record, whatever its data.
 
         Args:
@@ -176,7 +176,7 @@ class Ring:
             label = epoch << EPOCH_SHIFT | INLINE << NAME_SHIFT | kind
             data = {-1: str.__str__(name), **data}
         if data:
-            written, is_packed = write(data, min(LENGTH_MAX, self._size // 8))
+            written, is_packed = write(dict(data), min(LENGTH_MAX, self._size // 8))
             if is_packed:
                 label |= PACKED
         else:

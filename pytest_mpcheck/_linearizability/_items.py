@@ -17,12 +17,10 @@ from itertools import chain, pairwise, repeat
 from operator import itemgetter
 from typing import Any, NamedTuple
 
+from ._lanes import NEVER
 from ._operation import UNKNOWN, Operation
 
-__all__ = ["NEVER", "Call", "Item", "Items", "read_items"]
-
-NEVER = 1 << 200
-"""Later than any time."""
+__all__ = ["Call", "Item", "Items", "read_items"]
 
 
 class Call(NamedTuple):

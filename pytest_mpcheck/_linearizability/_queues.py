@@ -18,7 +18,8 @@ from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 from ._aspects import Violation, crowded, violation
-from ._items import NEVER, Call, Items, read_items
+from ._items import Call, Items, read_items
+from ._lanes import NEVER
 from ._operation import UNKNOWN, Operation
 from ._rules import State
 from ._search import Search

@@ -24,19 +24,16 @@ changes no answer, each for a reason:
 
 from __future__ import annotations
 
-import heapq
-from collections.abc import Callable, Hashable, Iterable
-from operator import itemgetter
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from operator import attrgetter, itemgetter
 from typing import Any, NamedTuple, Protocol, TypeAlias
 
+from ._lanes import LAST, NEVER, Entry, chains, fields, kinds, linked
 from ._operation import UNKNOWN, Operation
 from ._rules import State, Step
-from ._values import frozen
 
-__all__ = ["Entry", "Found", "Search", "relaxed"]
-
-_NEVER = 1 << 200
-"""Later than any time."""
+__all__ = ["Found", "Search", "Stepper", "relaxed"]
 
 _Choice: TypeAlias = tuple[int, int, State]
 """An operation that may come next: its end, its lane, the state after it."""
@@ -65,24 +62,6 @@ class Stepper(Protocol):
         """Whether ``step`` takes operations of one name and with the same arguments as alike."""
 
 
-class Entry(NamedTuple):
-    """An operation that is to be placed.
-
-    Attributes:
-        start: When it started.
-        end: When it ended; `_NEVER` when it did not.
-        operation: The operation, as the model is to have it.
-        reads: Whether it changes nothing, whatever the state.
-        number: Which one it is, for the caller.
-    """
-
-    start: int
-    end: int
-    operation: Operation
-    reads: bool
-    number: int
-
-
 class Found(NamedTuple):
     """What a search has found.
 
@@ -96,10 +75,7 @@ class Found(NamedTuple):
     linearizable: bool | None
     states: int
     order: tuple[int, ...] = ()
-    until: int = _NEVER
-
-
-_SENTINEL = Entry(_NEVER, _NEVER, Operation("", {}, UNKNOWN, _NEVER, None), False, -1)
+    until: int = NEVER
 
 
 def relaxed(operation: Operation) -> Operation:
@@ -107,6 +83,13 @@ def relaxed(operation: Operation) -> Operation:
     return Operation(
         operation.name, operation.arguments, UNKNOWN, operation.start, None, operation.process, "", operation.tag
     )
+
+
+_Node: TypeAlias = tuple[Any, int, dict[int, Entry], _Path]
+"""What has been reached: the state; how many operations without an end have been placed, packed; which one comes next
+in each of their lanes, where some have been; what has been placed."""
+
+_NOTHING: Iterator[_Node] = iter(())
 
 
 class Search:
@@ -122,97 +105,106 @@ class Search:
     def __init__(self, rules: Stepper, initial: State, operations: Iterable[tuple[int, Operation]], limit: int) -> None:
         self._step, self._moves_before = rules.step, rules.moves_before
         self._limit = limit
+        self._initial = initial
         reads = rules.reads or (lambda _: False)
-        ended: list[Entry] = []
-        endless: list[Entry] = []
-        for number, operation in operations:
-            end = _NEVER if operation.end is None else operation.end
-            entry = Entry(operation.start, end, operation, reads(operation), number)
-            if end < _NEVER:
-                ended.append(entry)
-            elif not entry.reads:
-                endless.append(entry)
-        firm, loose = _chains(ended), _kinds(endless, alike=rules.ours)
-        self._firm = len(firm)
-        self._lanes = [[*lane, _SENTINEL] for lane in (*firm, *loose)]
-        self._heads = [lane[0] for lane in self._lanes]
-        self._ends = [head.end for head in self._heads[: self._firm]] or [_NEVER]
-        self._positions = [0] * len(self._lanes)
-        firm_units, _ = _fields(firm)
-        loose_units, self._guards = _fields(loose)
-        self._units = firm_units + loose_units
-        self._state = initial
-        self._placed = self._used = 0
-        self.states = 0
+        entries = sorted((Entry(*one, reads(one[1])) for one in operations), key=attrgetter("start"))
+        firm = chains([entry for entry in entries if entry.end < NEVER])
+        loose = kinds([entry for entry in entries if entry.end == NEVER and not entry.reads], alike=rules.ours)
+        self._heads = [linked(lane) for lane in firm]
+        self._ends = [head.end for head in self._heads] or [NEVER]
+        self._units, _ = fields(firm)
+        self._endless = [linked(lane) for lane in loose]
+        self._endless_units, self._guards = fields(loose)
+        self._states = 0
         self._seen: set[tuple[int, State]] = set()
         self._least: dict[tuple[int, State], list[int]] = {}
 
     def run(self) -> Found:
         """Search."""
-        if min(self._ends) == _NEVER:
+        heads, ends, units, is_new = self._heads, self._ends, self._units, self._is_new
+        node: _Node = (self._initial, 0, {}, None)
+        placed, used, taken, path = 0, *node[1:]
+        bound = until = min(ends)
+        if bound == NEVER:
             return Found(True, 0)
-        stack: list[tuple[list[_Choice], bool, int, State, int, int, _Path]] = []
-        path: _Path = None
-        until, longest = min(self._ends), path
-        choices, more = self._choices()
-        while True:
+        longest: _Path = None
+        stack: list[tuple[list[_Choice], Iterator[_Node], int, Entry, int, _Node]] = []
+        choices, later = self._next(bound, placed, node)
+        while self._states <= self._limit:
             if choices:
                 _, lane, after = choices.pop()
-                if not self._is_new(lane, after):
+                if not is_new(placed + units[lane], used, after):
                     continue
-                if self.states > self._limit:
-                    return Found(None, self.states)
-                stack.append((choices, more, lane, self._state, self._placed, self._used, path))
-                path = (path, self._heads[lane].number)
-                self._place(lane, after)
-                bound = min(self._ends)
-                if bound == _NEVER:
-                    return Found(True, self.states, _order(path))
+                head = heads[lane]
+                stack.append((choices, later, lane, head, placed, node))
+                placed += units[lane]
+                path = path, head.number
+                node = after, used, taken, path
+                heads[lane] = head = head.next
+                ends[lane] = head.end
+                bound = min(ends)
                 if bound > until:
+                    if bound == NEVER:
+                        return Found(True, self._states, _order(path))
                     until, longest = bound, path
-                choices, more = self._choices()
-            elif more:
-                choices, more = self._endless_choices(), False
+                choices, later = self._next(bound, placed, node)
+            elif (other := next(later, None)) is not None:
+                stack.append((choices, later, -1, LAST, placed, node))
+                node = _, used, taken, path = other
+                choices, later = self._next(min(ends), placed, node)[0], _NOTHING
             elif stack:
-                choices, more, lane, self._state, self._placed, self._used, path = stack.pop()
-                self._move(lane, -1)
+                choices, later, lane, head, placed, node = stack.pop()
+                _, used, taken, path = node
+                if lane >= 0:
+                    heads[lane] = head
+                    ends[lane] = head.end
             else:
-                return Found(False, self.states, _order(longest), until)
+                return Found(False, self._states, _order(longest), until)
+        return Found(None, self._states)
 
-    def _choices(self) -> tuple[list[_Choice], bool]:
-        """Return what may come next, the most urgent last, and whether something without an end may."""
-        bound, state, step = min(self._ends), self._state, self._step
+    def _next(self, bound: int, placed: int, node: _Node) -> tuple[list[_Choice], Iterator[_Node]]:
+        """Return what may come next, the most urgent last, and what may after operations without an end."""
+        state, step = node[0], self._step
         choices: list[_Choice] = []
-        for lane in range(self._firm):
-            head = self._heads[lane]
+        for lane, head in enumerate(self._heads):
             if head.start <= bound:
                 states = step(state, head.operation)
                 if states:
                     if head.reads:
-                        return [(head.end, lane, state)], False
+                        return [(head.end, lane, state)], _NOTHING
                     choices += [(head.end, lane, after) for after in states]
-        more = bool(self._guards)
-        if self._moves_before is not None and len(choices) + more > 1:
-            kept = self._persistent(bound)
+        later = self._closure(bound, placed, node) if self._guards else _NOTHING
+        if self._moves_before is not None and (len(choices) > 1 or self._guards):
+            kept = self._persistent(bound, node[2])
             choices = [choice for choice in choices if choice[1] in kept]
-            more = more and max(kept) >= self._firm
+            if max(kept) < len(self._heads):
+                later = _NOTHING
         if len(choices) > 1:
             choices.sort(key=itemgetter(0), reverse=True)
-        return choices, more
+        return choices, later
 
-    def _endless_choices(self) -> list[_Choice]:
-        bound, state = min(self._ends), self._state
-        return [
-            (head.end, lane, after)
-            for lane, head in enumerate(self._heads[self._firm :], self._firm)
-            if head.start <= bound
-            for after in self._step(state, head.operation)
-        ]
+    def _closure(self, bound: int, placed: int, node: _Node) -> Iterator[_Node]:
+        """Yield what operations without an end lead to, first what takes few of them."""
+        todo = deque([node])
+        while todo:
+            state, used, taken, path = todo.popleft()
+            for lane, first in enumerate(self._endless):
+                head = taken.get(lane, first)
+                if head.start > bound:
+                    continue
+                for after in self._step(state, head.operation):
+                    self._states += 1
+                    now = used + self._endless_units[lane]
+                    if self._is_new(placed, now, after):
+                        found: _Node = (after, now, {**taken, lane: head.next}, (path, head.number))
+                        yield found
+                        todo.append(found)
 
-    def _persistent(self, bound: int) -> set[int]:
-        """Return lanes of which one must come next, if there is an order at all."""
+    def _persistent(self, bound: int, taken: Mapping[int, Entry]) -> set[int]:
+        """Return lanes of which one must come next, if there is an order at all; those without an end come last."""
         assert self._moves_before is not None
-        outside = {lane: head.operation for lane, head in enumerate(self._heads) if head.start <= bound}
+        heads = [*self._heads, *(taken.get(lane, first) for lane, first in enumerate(self._endless))]
+        outside = {lane: head.operation for lane, head in enumerate(heads) if head.start <= bound}
         urgent = self._ends.index(bound)
         todo, kept = [outside.pop(urgent)], {urgent}
         while todo:
@@ -222,40 +214,21 @@ class Search:
                 kept.add(lane)
         return kept
 
-    def _is_new(self, lane: int, after: State) -> bool:
-        """Return whether what an operation leads to was not looked at before; remember it."""
-        if not self._guards:
-            key = (self._placed + self._units[lane], after)
+    def _is_new(self, placed: int, used: int, state: State) -> bool:
+        """Return whether nothing that could do as much was looked at before; remember it."""
+        guards = self._guards
+        if not guards:
+            key = (placed, state)
             if key in self._seen:
                 return False
             self._seen.add(key)
         else:
-            placed, used = self._placed, self._used
-            if lane < self._firm:
-                placed += self._units[lane]
-            else:
-                used += self._units[lane]
-            guards = self._guards
-            before = self._least.setdefault((placed, after), [])
+            before = self._least.setdefault((placed, state), [])
             if any(((used | guards) - least) & guards == guards for least in before):
                 return False
             before.append(used)
-        self.states += 1
+        self._states += 1
         return True
-
-    def _place(self, lane: int, after: State) -> None:
-        if lane < self._firm:
-            self._placed += self._units[lane]
-        else:
-            self._used += self._units[lane]
-        self._state = after
-        self._move(lane, 1)
-
-    def _move(self, lane: int, by: int) -> None:
-        self._positions[lane] += by
-        self._heads[lane] = head = self._lanes[lane][self._positions[lane]]
-        if lane < self._firm:
-            self._ends[lane] = head.end
 
 
 def _order(path: _Path) -> tuple[int, ...]:
@@ -264,45 +237,3 @@ def _order(path: _Path) -> tuple[int, ...]:
         path, number = path
         order.append(number)
     return tuple(reversed(order))
-
-
-def _chains(entries: list[Entry]) -> list[list[Entry]]:
-    """Divide operations into as few lanes as there can be."""
-    lanes: list[list[Entry]] = []
-    free: list[tuple[int, int]] = []
-    for entry in sorted(entries, key=itemgetter(0)):
-        if free and free[0][0] < entry.start:
-            lane = heapq.heappop(free)[1]
-        else:
-            lane = len(lanes)
-            lanes.append([])
-        lanes[lane].append(entry)
-        heapq.heappush(free, (entry.end, lane))
-    return lanes
-
-
-def _kinds(entries: list[Entry], *, alike: bool) -> list[list[Entry]]:
-    """Divide operations without an end into lanes of which each holds what is alike.
-
-    Args:
-        entries: The operations.
-        alike: Whether the model takes those of one name and with the same arguments as alike.
-    """
-    lanes: dict[Hashable, list[Entry]] = {}
-    for entry in sorted(entries, key=itemgetter(0)):
-        kind: Hashable = entry.number
-        if alike:
-            kind = (entry.operation.name, frozen(dict(entry.operation.arguments)))
-        lanes.setdefault(kind, []).append(entry)
-    return list(lanes.values())
-
-
-def _fields(lanes: list[list[Entry]]) -> tuple[list[int], int]:
-    """Return what to add to a number for a step in each lane, and the bits between the lanes."""
-    units, guards, shift = [], 0, 0
-    for lane in lanes:
-        width = len(lane).bit_length()
-        units.append(1 << shift)
-        guards |= 1 << (shift + width)
-        shift += width + 1
-    return units, guards

@@ -5,16 +5,19 @@ Guarantees: a message has the rule in words, what broke it, the timeline, what w
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 from .._history._chronicle import Chronicle, Event
 from ._timeline import timeline
 
-__all__ = ["Broken", "broken_words", "cannot_tell_words", "lost_words", "some_of"]
+__all__ = ["MOST", "Broken", "broken_words", "cannot_tell_words", "lost_words", "some_of"]
 
 MOST = 5
-"""How many of the same kind are told."""
+"""How many of the same kind are told, and marked."""
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -74,7 +77,7 @@ def lost_words(chronicle: Chronicle, sources: Iterable[int], *, torn: bool = Tru
     return lines
 
 
-def some_of(lines: Sequence[str]) -> tuple[str, ...]:
-    """Return the first lines, and how many there are more."""
-    more = len(lines) - MOST
-    return (*lines[:MOST], f"... and {more} more") if more > 0 else tuple(lines)
+def some_of(things: Sequence[T], words: Callable[[T], str]) -> tuple[str, ...]:
+    """Tell the first of many things, a line each, and how many there are more."""
+    more = len(things) - MOST
+    return *map(words, things[:MOST]), *([f"... and {more:,} more"] if more > 0 else ())

@@ -13,8 +13,8 @@ from collections.abc import Iterator, Sequence
 from itertools import accumulate
 
 from .._excerpts import repr_of
-from .._history._chronicle import Chronicle
-from ._broken import Broken, some_of
+from .._history._chronicle import Chronicle, Event
+from ._broken import MOST, Broken, some_of
 from ._extent import Lane, lane_of
 from ._happens_before import HappensBefore
 from ._selection import Selection, What, what_words
@@ -48,12 +48,11 @@ def broken_fifo(selection: Selection, sent: What, received: What, key: str) -> B
     queue = _Queue(selection.chronicle, parcels.transfers)
     overtaken = list(queue.overtaken())
     if overtaken:
-        lines = [_overtaken_words(selection.chronicle, *pair) for pair in overtaken]
-        acts = [act for pair in overtaken[: len(some_of(lines))] for transfer in pair for act in transfer]
+        acts = [act for pair in overtaken[:MOST] for transfer in pair for act in transfer]
         return Broken(
             f"{words}; one was overtaken by another",
-            some_of(lines),
-            tuple(event for act in acts for event in (act.begin, act.end) if event),
+            some_of(overtaken, lambda pair: _overtaken_words(selection.chronicle, *pair)),
+            _events(acts),
             "let one process send and one receive, use what keeps the order (imap, not imap_unordered), "
             "or do not rely on it",
         )
@@ -70,20 +69,20 @@ def broken_fifo(selection: Selection, sent: What, received: What, key: str) -> B
 
 
 def _miscounted(chronicle: Chronicle, words: str, parcels: Parcels) -> Broken | None:
-    lines = [
-        f"received and never sent, or more often than sent: {_act_words(chronicle, act)}" for act in parcels.surplus
-    ]
-    acts = list(parcels.surplus)
-    if len(parcels.lost) > parcels.pending:  # else each may be with one of those that never ended
-        lines += [f"lost, sent and not received: {_act_words(chronicle, act)}" for act in parcels.lost]
-        acts += parcels.lost
-    if not lines:
-        return None
+    """Tell what was lost or doubled; ``None`` when nothing was."""
+    wrong = [("received and never sent, or more often than sent", act) for act in parcels.surplus]
     what = [f"{len(parcels.surplus)} came too often"] * bool(parcels.surplus)
-    what += [f"{len(parcels.lost)} got lost"] * (len(acts) > len(parcels.surplus))
-    events = tuple(event for act in acts[:5] for event in (act.begin, act.end) if event)
-    remedy = "receive all that was sent before this assertion; leave out by where= what is not to be received"
-    return Broken(f"{words}; {' and '.join(what)}", some_of(lines), events, remedy)
+    if len(parcels.lost) > parcels.pending:  # else each may be with one of those that never ended
+        wrong += [("lost, sent and not received", act) for act in parcels.lost]
+        what += [f"{len(parcels.lost)} got lost"]
+    if not wrong:
+        return None
+    return Broken(
+        f"{words}; {' and '.join(what)}",
+        some_of(wrong, lambda pair: f"{pair[0]}: {_act_words(chronicle, pair[1])}"),
+        _events([act for _, act in wrong[:MOST]]),
+        "receive all that was sent before this assertion; leave out by where= what is not to be received",
+    )
 
 
 class _Queue:
@@ -144,6 +143,10 @@ def _suffixes(transfers: Sequence[Transfer]) -> tuple[list[int], list[int]]:
 
     earliest, latest = list(accumulate(order, earlier)), list(accumulate(order, later))
     return earliest[::-1], latest[::-1]
+
+
+def _events(acts: Sequence[Act]) -> tuple[Event, ...]:
+    return tuple(event for act in acts for event in (act.begin, act.end) if event is not None)
 
 
 def _act_words(chronicle: Chronicle, act: Act) -> str:

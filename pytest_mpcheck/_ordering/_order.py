@@ -5,11 +5,11 @@ Guarantees: what is concurrent is called concurrent, and never passes for ordere
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
 from .._history._chronicle import Chronicle, Event
-from ._broken import Broken, some_of
+from ._broken import MOST, Broken, some_of
 from ._happens_before import HappensBefore
 from ._selection import Selection, What, what_words
 from ._timeline import event_words
@@ -39,10 +39,10 @@ def broken_order(selection: Selection, names: Sequence[What]) -> Broken | None:
         wrong = [pair for pair in pairs if before.order(*pair) != "before"]
         if wrong:
             rule = f"assert_order: every {what_words(first)} has to come before every {what_words(second)}, and did not"
-            return _broken(
+            return Broken(
                 rule,
-                [_order_words(selection.chronicle, before, *pair) for pair in wrong],
-                wrong,
+                some_of(wrong, lambda pair: _order_words(selection.chronicle, before, *pair)),
+                _events(wrong),
                 "make the later one wait for the earlier one; if both orders are right, do not assert one",
             )
     return None
@@ -69,18 +69,17 @@ def broken_cause(selection: Selection, first: What, second: What) -> Broken | No
         f"assert_happens_before: every {what_words(first)} has to cause every {what_words(second)}, "
         "by a chain of starts, joins and messages, and did not"
     )
-    return _broken(
+    return Broken(
         rule,
-        [_cause_words(selection.chronicle, before, *pair) for pair in wrong],
-        wrong,
+        some_of(wrong, lambda pair: _cause_words(selection.chronicle, before, *pair)),
+        _events(wrong),
         "make the later one wait for the earlier one; if it does so by what the plugin does not see, such as a pipe of "
         "your own, record that by mp_history.recorded(...), or use assert_order, which asks the clock too",
     )
 
 
-def _broken(rule: str, lines: Sequence[str], pairs: Iterable[tuple[Event, Event]], remedy: str) -> Broken:
-    events = tuple({event.id: event for pair in pairs for event in pair}.values())
-    return Broken(rule, some_of(lines), events, remedy)
+def _events(pairs: Sequence[tuple[Event, Event]]) -> tuple[Event, ...]:
+    return tuple({event.id: event for pair in pairs[:MOST] for event in pair}.values())
 
 
 def _pairs(earlier: Sequence[Event], later: Sequence[Event]) -> Iterator[tuple[Event, Event]]:

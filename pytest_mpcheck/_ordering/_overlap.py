@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from itertools import islice, pairwise
 
 from .._history._chronicle import Chronicle, Event, Span
-from ._broken import Broken, some_of
+from ._broken import MOST, Broken, some_of
 from ._extent import Extents, Lane, lane_of, lanes_of
 from ._selection import Selection, What, what_words
 from ._timeline import event_words
@@ -42,7 +42,8 @@ def broken_overlap(selection: Selection, name: What) -> Broken | None:
     what, remedy = _why_never(selection.chronicle, extents, lanes, unsure=unsure)
     rule = f"assert_overlap: two spans {what_words(name)} have to overlap, and none did: {what}"
     shown = sorted((span for lane in lanes.values() for span in lane), key=_begin)
-    return Broken(rule, some_of([_span_words(selection.chronicle, span) for span in shown]), _ends(shown), remedy)
+    words = some_of(shown, lambda span: _span_words(selection.chronicle, span))
+    return Broken(rule, words, _ends(shown[:MOST]), remedy)
 
 
 def broken_exclusion(selection: Selection, names: Sequence[What]) -> Broken | None:
@@ -75,12 +76,11 @@ def broken_exclusion(selection: Selection, names: Sequence[What]) -> Broken | No
     if not met:
         return None
     sure = [pair for pair in met if extents.overlap(*pair)]
-    lines = [_meeting_words(selection.chronicle, pair, sure=bool(sure)) for pair in sure or met]
     return Broken(
         f"assert_exclusive: no two spans {words} may overlap, and "
         + ("some did" if sure else "nothing says that none did"),
-        some_of(lines),
-        _ends([span for pair in (sure or met)[: len(some_of(lines))] for span in pair]),
+        some_of(sure or met, lambda pair: _meeting_words(selection.chronicle, pair, sure=bool(sure))),
+        _ends([span for pair in (sure or met)[:MOST] for span in pair]),
         "let who is inside keep the others out by a lock, and record the span inside of the lock"
         if sure
         else "order them by what the plugin sees: a join, or a message through mp_history.recorded(...)",

@@ -109,13 +109,14 @@ def _chosen(events: Sequence[Event], marked: Collection[EventId], room: int) -> 
     if not places:
         half = (room - 1) // 2
         return {*range(half), *range(len(events) - half, len(events))}
+    places = places[: room // 2] + places[room // 2 :][-(room // 2) :]  # the first and the last say most
     while True:
         for context in (3, 2, 1, 0):
             rows = {row for place in places for row in range(place - context, place + context + 1)}
             rows &= set(range(len(events)))
             if len(rows) + _gaps(rows, len(events)) <= room:
                 return rows
-        places.pop(len(places) // 2)  # the first and the last say most
+        places.pop(len(places) // 2)
 
 
 def _gaps(rows: set[int], count: int) -> int:
