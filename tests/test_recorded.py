@@ -234,7 +234,7 @@ def use_dict(shared: Any) -> None:
     assert "a" in shared
     assert shared["a"] == shared.get("a") == 1
     assert shared.get("b", 2) == 2
-    shared |= {"c": 3}
+    shared.update({"c": 3})
     del shared["a"]
     assert list(shared.keys()) == ["c"]
     assert len(shared) == 1
@@ -587,7 +587,7 @@ class TestLikeness:
         shared: Any = context_manager.list([1])
         recorded = same = mp_history.recorded(shared)
         recorded += [2]
-        recorded *= 2
+        recorded *= 2  # of a dictionary's proxy `|=` came in Python 3.14
         assert recorded is same
         assert list(shared) == [1, 2, 1, 2]
         assert mp_history.recorded(shared)[:] == [1, 2, 1, 2]
