@@ -230,7 +230,7 @@ def test_spans_of_one_thread_do_not_overlap() -> None:
     third = story.span(6, 7, 1, "work", thread=3)
     story.at(8, 1, "work", "end", thread=2, begin=other)
     history.assert_overlap("work")
-    with fails("at 4.000 ms, for 3.000 ms overlaps 'work' of 'Process-1' (pid 101) at 5.000 ms", "t2: [ work", "t3: ["):
+    with fails("at 4.000 ms, for 3.000 ms, overlaps 'work' of 'Process-1' (pid 101) at 5.000", "t2: [ work", "t3: ["):
         history.assert_exclusive("work")
     assert story.history().spans(third)[0].begin == third
 
@@ -267,7 +267,7 @@ def test_exclusion_holds_and_breaks() -> None:
     story.span(4.5, 6, 2, "read")
     with fails(
         "assert_exclusive: no two spans 'read', 'write' may overlap, and some did",
-        "'write' of 'Process-1' (pid 101) at 3.000 ms, for 1.000 ms overlaps 'read' of 'Process-2' (pid 102) at 3.500",
+        "'write' of 'Process-1' (pid 101) at 3.000 ms, for 1.000 ms, overlaps 'read' of 'Process-2' (pid 102) at 3.500",
     ):
         history.assert_exclusive("read", "write")
     with pytest.raises(ValueError, match="of nothing proves nothing: give the name of a span"):
@@ -281,7 +281,7 @@ def test_span_without_an_end_lasts_until_its_process_is_joined() -> None:
     joined = story.at(5, 0, "joined")
     story.span(6, 7, 2, "work")
     history = story.history()
-    with fails("without an end overlaps"):
+    with fails("without an end, overlaps"):
         history.assert_exclusive("work")
     history.assert_overlap("work")
     story.link("join", (1, -1), joined)
