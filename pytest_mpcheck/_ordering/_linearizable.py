@@ -12,11 +12,14 @@ from collections.abc import Sequence
 from .._history._chronicle import Chronicle, Span
 from .._linearizability import LIMIT, UNKNOWN, Operation, check
 from .._linearizability._operation import described
-from ._broken import Broken
+from ._broken import Broken, some_of
 from ._selection import Selection, What
 from ._timeline import moment
 
 __all__ = ["broken_linearizability"]
+
+MOST_OPERATIONS = 12
+"""How many operations of a witness are told; the timeline marks them all."""
 
 
 def broken_linearizability(selection: Selection, model: object, name: What | None, limit: int | None) -> Broken | None:
@@ -47,19 +50,22 @@ def broken_linearizability(selection: Selection, model: object, name: What | Non
     verdict = check(model, operations, LIMIT if limit is None else limit)
     if verdict.linearizable:
         return None
-    reason = f": {verdict.reason}" if verdict.reason else ""
     if verdict.linearizable is None:
-        rule = f"{rule}; gave up after {verdict.states:,} states{reason}"
-        return Broken(rule, (), (), "give a larger limit=, or record fewer operations at the same time")
+        return Broken(
+            f"{rule}; {verdict.reason}",
+            (),
+            (),
+            "give a larger limit=, or record fewer operations at the same time",
+        )
     numbers = [operation.tag for operation in verdict.witness if isinstance(operation.tag, int)]
+
+    def words(number: int) -> str:
+        return f"  {described(operations[number])}, {_span_words(chronicle, spans[number])}"
+
     witness = [spans[number] for number in numbers]
-    few = "these have no order that a correct one could have had:" if witness else ""
     return Broken(
-        f"{rule}, and are not{reason}",
-        tuple(
-            [few] * bool(few)
-            + [f"{described(operations[number])}, {_span_words(chronicle, spans[number])}" for number in numbers]
-        ),
+        f"{rule}, and are not",
+        (verdict.reason, *some_of(numbers, words, MOST_OPERATIONS)),
         tuple(event for span in witness for event in (span.begin, span.end) if event),
         "make each operation indivisible, such as by the lock of the object (`with value.get_lock():`)",
     )
@@ -112,6 +118,8 @@ def _name_of(model: object) -> str:
 
 def _span_words(chronicle: Chronicle, span: Span) -> str:
     source = chronicle.source_of(span.begin)
-    return f"by {source.name!r} (pid {source.process.pid}) from {moment(chronicle, span.begin)} ms" + (
-        f" to {moment(chronicle, span.end)} ms" if span.end else ", without an end"
-    )
+    words = f"by {source.name!r} (pid {source.process.pid})"
+    if not chronicle.clock_is_shared:
+        return words
+    words += f" from {moment(chronicle, span.begin)} ms"
+    return f"{words} to {moment(chronicle, span.end)} ms" if span.end else words
