@@ -632,14 +632,23 @@ class TestMessages:
     def test_connection_that_is_sent_is_recorded_as_text(self, context: BaseContext, mp_history: History) -> None:
         """A copy of one, made when the history is read, would close a descriptor that is not its own."""
         (ours, theirs), (inner, other) = context.Pipe(), context.Pipe()
-        mp_history.recorded(ours).send(inner)
-        with theirs.recv() as received:
-            received.send(1)
+        mp_history.recorded(ours).send((inner, "and more"))
+        received, _ = theirs.recv()
+        received.send(1)
         assert other.recv() == 1
         (send,) = mp_history.spans("connection.send")
-        assert str(send.data["item"]).startswith("<multiprocessing.connection.")
-        for end in (ours, theirs, inner, other):
+        assert "multiprocessing.connection" in str(send.data["item"])
+        for end in (ours, theirs, inner, other, received):
             end.close()
+
+    def test_stand_in_that_is_handed_to_another_is_recorded_as_text(self, mp_history: History) -> None:
+        lock, things = mp_history.recorded(threading.Lock()), mp_history.recorded(list[object]([1]))
+        things.append(lock)
+        assert things[1] is lock
+        assert [one.data for one in mp_history.spans()] == [
+            {"item": repr(lock), "result": None},
+            {"key": 1, "result": repr(lock)},
+        ]
 
 
 class TestNames:

@@ -23,11 +23,11 @@ if TYPE_CHECKING:
 
 __all__ = [
     "LIMIT",
-    "binding",
     "checkpoint",
     "follow",
     "given",
     "here",
+    "is_own",
     "listen",
     "listens",
     "record_again",
@@ -177,9 +177,9 @@ def here() -> tuple[str, int] | None:
     return _origin if _ring is None else (_ring.key, _ring.taken() - 1)
 
 
-def binding() -> int | None:
-    """Return the test that this process is bound to, as of `set_epoch`."""
-    return _bound
+def is_own(key: str) -> bool:
+    """Return whether a key is that of this process."""
+    return _ring is not None and _ring.key == key
 
 
 def given() -> tuple[str | None, int, int | None, tuple[str, int] | None]:

@@ -222,6 +222,4 @@ def _bare(value: Any) -> Any:
 
 
 def _recordable(value: object) -> object:
-    """Return a value, or its repr where a copy would do harm: a connection closes what it is a copy of."""
-    cls = type(value)
-    return repr(value) if issubclass(cls, StandIn) or cls.__module__.startswith("multiprocessing") else value
+    return repr(value) if issubclass(type(value), StandIn) else value
