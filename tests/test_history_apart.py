@@ -227,11 +227,12 @@ def test_nothing_is_replaced_without_need_and_all_is_put_back(
     monkeypatch.delenv("MPCHECK_HISTORY", raising=False)  # where this test itself is recorded
     pytester.makeconftest(
         """
-        import sys
+        import pytest
         from replaced import state
 
         before = state()
 
+        @pytest.hookimpl(trylast=True)
         def pytest_unconfigure():
             assert state() == before
             print("put back")

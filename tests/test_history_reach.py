@@ -30,7 +30,8 @@ def work(number: int = 0) -> int:
 
 def start_another(method: str) -> None:
     """Start and join a process that records, before this one has recorded anything."""
-    process = multiprocessing.get_context(method).Process(target=work)
+    context: Any = multiprocessing.get_context(method)
+    process = context.Process(target=work)
     process.start()
     process.join()
     checkpoint("joined")
@@ -130,16 +131,8 @@ class TestProcesses:
             while process.poll() is None:
                 os.sched_yield() if hasattr(os, "sched_yield") else None
             checkpoint("ended")
-        subprocess.run(
-            [
-                sys.executable,
-                "-c",
-                f"import sys; sys.path[:] = sys.argv[1:]; {code}".replace("work", "unheard"),
-                *sys.path,
-            ],
-            check=True,
-            env={name: value for name, value in os.environ.items() if name != "MPCHECK_HISTORY"},
-        )
+        bare = {name: value for name, value in os.environ.items() if name != "MPCHECK_HISTORY"}
+        subprocess.run([sys.executable, "-c", code.replace("work", "unheard")], check=True, env=bare)
         assert sorted(names_of(mp_history)) == ["before", "ended", "polled", "waited", "work"]
         assert_chain(mp_history, "work", "waited")
         assert_chain(mp_history, "polled", "ended")
