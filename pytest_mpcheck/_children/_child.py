@@ -15,6 +15,7 @@ from .._clock import Deadline
 from .._deadlocks import Vigil, names_of_children
 from .._errors import ChildDied, ChildStuck, MpcheckError, UnseenFailure
 from .._excerpts import repr_of
+from .._history._held import held_words
 from .._process_facts import ProcessFacts
 from .._records import ChildReport, Outcome, ProcessId, Stuck
 from .._words import RAISE_THE_LIMIT, ending, exit_words, message
@@ -271,5 +272,5 @@ class Child:
             stderr=self._output("stderr", EVIDENCE_LIMIT),
             stacks=stacks,
             processes=processes,
-            facts=self._worker.facts(),
+            facts=(*self._worker.facts(), *held_words(self._worker.identity)),
         )

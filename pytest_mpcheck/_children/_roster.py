@@ -22,6 +22,7 @@ from .._autopsy._examination import Known, examine, stacks_words
 from .._autopsy._memory import MemoryWatch
 from .._autopsy._origin import origin
 from .._errors import ChildDied, ChildStuck, MpcheckError, NotPicklable
+from .._history._held import held_words
 from .._records import ChildReport, Deadlock, Exited, Outcome, ProcessId, Signalled, Stuck
 from .._words import RAISE_THE_LIMIT, ending, message
 from ._call import Call
@@ -84,8 +85,9 @@ class Member:
         """Return what is known of it; when it is stuck, with what it and its descendants are doing."""
         pid = self.process.pid or 0
         processes = examine(pid, self.known()) if stuck else ()
+        process = ProcessId(pid, _platforms.start_token(pid))
         return ChildReport(
-            process=ProcessId(pid, _platforms.start_token(pid)),
+            process=process,
             name=self.process.name,
             start_method=self._start_method,
             outcome=stuck or self._outcome(),
@@ -94,7 +96,7 @@ class Member:
             stderr=self.station.read("stderr", EVIDENCE_LIMIT),
             stacks=stacks_words(processes) if stuck else "",
             processes=processes,
-            facts=self._memory.facts(self.exitcode),
+            facts=(*self._memory.facts(self.exitcode), *held_words(process)),
         )
 
     def known(self) -> dict[int, Known]:

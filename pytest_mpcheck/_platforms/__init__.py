@@ -7,6 +7,7 @@
 `follow_parent(fd)`    make this process end when the other end of ``fd`` closes, however that comes about
 `group_members(pid)`   the living processes of the group that ``pid`` leads, as command lines
 `end_group(pid)`       end every process of that group
+`end_self()`           end this process at once, as if somebody had killed it
 `memory_kills()`       how many processes the kernel has killed for want of memory; ``None`` where
                        nobody counts
 `stacks_file(pid, n)`  the file into which a process would write its stacks if it got signal ``n``;
@@ -24,6 +25,9 @@
 `first_end(...)`       wait until one of some processes has ended, or a word comes through a pipe
 `start_apart(...)`     start a process that is neither child of this one nor in its session
 `doors()`              the functions by which the standard library starts processes
+`reserve(file, ...)`   have room on the disk for a part of a file, before memory that is mapped to it is used
+`event_clock()`        the clock by which events are ordered, in nanoseconds
+`clock_is_shared()`    whether that clock is promised to be one for all processes
 =====================  =================================================================================
 
 `OFFERS` is what each platform offers its users, for those who want to see another platform than their own.
@@ -52,9 +56,12 @@ __all__ = [
     "Kin",
     "Offer",
     "available_kinds",
+    "clock_is_shared",
     "doors",
     "end",
     "end_group",
+    "end_self",
+    "event_clock",
     "exit_handle",
     "find",
     "first_end",
@@ -64,6 +71,7 @@ __all__ = [
     "kin",
     "memory_kills",
     "new_brand",
+    "reserve",
     "set_brand",
     "stacks_file",
     "start_apart",

@@ -7,22 +7,26 @@ import os
 import select
 import signal
 import sys
-from collections.abc import Collection
+import time
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .._records import ProcessId
 from ._kinship import Kin
-from ._posix import doors, end_group, first_end, group_members, start_apart
+from ._posix import doors, end_group, end_self, first_end, group_members, start_apart
 
 if TYPE_CHECKING:
     from .._process_facts import ProcessFacts, Straggler, ThreadWait
 
 __all__ = [
     "STACK_SIGNAL",
+    "clock_is_shared",
     "doors",
     "end",
     "end_group",
+    "end_self",
+    "event_clock",
     "exit_handle",
     "find",
     "first_end",
@@ -32,6 +36,7 @@ __all__ = [
     "kin",
     "memory_kills",
     "new_brand",
+    "reserve",
     "set_brand",
     "stacks_file",
     "start_apart",
@@ -254,3 +259,27 @@ def kin() -> Kin | None:
     from . import _kin
 
     return _kin.KinOfProc()
+
+
+def event_clock() -> Callable[[], int]:
+    """Return the clock of events: ``CLOCK_MONOTONIC``, since the machine was started."""
+    return time.monotonic_ns
+
+
+def clock_is_shared() -> bool:
+    """Return whether it is one for all processes: Python promises that for Linux, and for no other kin of it."""
+    return sys.platform == "linux"
+
+
+def reserve(file: int, start: int, length: int) -> None:
+    """Reserve room on the disk for a part of a file, which is zeros then if it was a hole.
+
+    Args:
+        file: The file.
+        start: Where the part begins.
+        length: How long it is, in bytes.
+
+    Raises:
+        OSError: There is no room.
+    """
+    os.posix_fallocate(file, start, length)

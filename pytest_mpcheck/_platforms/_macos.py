@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import signal
+import sys
+import time
+from collections.abc import Callable
 
 from ._anywhere import (
     end,
@@ -17,14 +22,17 @@ from ._anywhere import (
     tree_of,
     waits_of,
 )
-from ._posix import doors, end_group, first_end, group_members, start_apart
+from ._posix import doors, end_group, end_self, first_end, group_members, start_apart
 from ._watcher import follow_parent
 
 __all__ = [
     "STACK_SIGNAL",
+    "clock_is_shared",
     "doors",
     "end",
     "end_group",
+    "end_self",
+    "event_clock",
     "exit_handle",
     "find",
     "first_end",
@@ -34,6 +42,7 @@ __all__ = [
     "kin",
     "memory_kills",
     "new_brand",
+    "reserve",
     "set_brand",
     "stacks_file",
     "start_apart",
@@ -49,3 +58,30 @@ STACK_SIGNAL: int | None = getattr(signal, "SIGINFO", None)
 def exit_handle(pid: int) -> int | None:
     """Return ``None``: a kqueue is nothing that `multiprocessing.connection.wait` takes."""
     return None
+
+
+def event_clock() -> Callable[[], int]:
+    """Return the clock of events: ``mach_absolute_time``, since the machine was started."""
+    return time.monotonic_ns
+
+
+def clock_is_shared() -> bool:
+    """Return that it is one for all processes; Python documents it so, from 3.10 on for macOS too."""
+    return True
+
+
+def reserve(file: int, start: int, length: int) -> None:
+    """Insist that there is room for a part of a file; by then it may be somebody else's, for nothing can be reserved.
+
+    Args:
+        file: The file.
+        start: Where the part begins.
+        length: How long it is, in bytes.
+
+    Raises:
+        OSError: There is none.
+    """
+    if sys.platform != "win32":
+        room = os.fstatvfs(file)
+        if room.f_bavail * room.f_frsize < length:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))

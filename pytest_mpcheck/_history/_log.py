@@ -1,0 +1,363 @@
+"""The log: what a process records, and into what.
+
+Guarantees: nothing here waits for anybody; nothing raises what the code under test would not raise without it. While
+nobody listens a checkpoint costs a look at a word in memory. Each process has a file of its own, and so has each
+interpreter in it; a process that records nothing has none. What a checkpoint has returned from is in that file, however
+the process ends.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from _thread import get_ident
+from binascii import crc32
+from collections.abc import Callable, Mapping, Sequence
+from marshal import dumps as _dumps
+from time import monotonic_ns as _now  # unless the clock of events is another one; see `_hear`
+
+from ._layout import BEGIN, END, EPOCH_MASK, KEY, LINK, MARK, MARSHAL, PLAIN, POINT, RECORD, ROOM, VARIABLE
+
+TYPE_CHECKING = False  # typing itself would cost every child a millisecond
+if TYPE_CHECKING:
+    from types import TracebackType
+    from typing import Any
+
+    from ._ring import Ring
+
+__all__ = [
+    "LIMIT",
+    "checkpoint",
+    "follow",
+    "given",
+    "here",
+    "is_own",
+    "listen",
+    "listens",
+    "record_again",
+    "set_epoch",
+    "span",
+]
+
+LIMIT = 64 * 1024 * 1024
+"""How large the file of a source may become, in bytes, where nobody says."""
+
+_UNHEARD = -1
+
+_pack_into = RECORD.pack_into
+
+_MARK_OF_BYTES = ord("s")
+"""What `marshal` puts before bytes, and, alas, before whatever shows its memory: an array, a number of numpy's."""
+
+_control: Sequence[int] = (0,)
+_heard = _UNHEARD
+"""The control word that was heard last."""
+_state: tuple[Any, Any, Callable[[], int], int, Callable[[str], int | None]] | None = None
+"""What a checkpoint needs while somebody listens: ring, memory, tickets, room, and what events are by their names."""
+_labels: dict[str, int] = {}
+_record: Callable[[int, str, Mapping[Any, object], int], int]
+_epoch = 0
+_bound: int | None = None
+_folder: str | None = None
+_origin: tuple[str, int] | None = None
+_method = ""
+_limit = LIMIT
+_ring: Ring | None = None
+_rings: dict[str, Ring] = {}
+_has_rules = False
+_watches_forks = False
+_at_fork: tuple[str, int] | None = None
+
+
+def checkpoint(name: str, /, **data: object) -> None:
+    """Record that this point was reached.
+
+    Args:
+        name: What the event is called.
+        data: What is to be known of it.
+    """
+    if _control[0] != _heard:
+        _hear()
+    if _state is None:
+        return None
+    ring, memory, advance, room, label_of = _state
+    label = label_of(name)
+    if label is None:
+        return _record_first(name, data)
+    if data:
+        try:
+            written = _dumps(data, MARSHAL)
+        except ValueError:
+            return _record_any(name, data)
+        if len(written) > ROOM:
+            return _record_any(name, data)
+        if _MARK_OF_BYTES in written:  # or so it seems
+            for value in data.values():
+                if value.__class__ not in PLAIN:
+                    return _record_any(name, data)
+    else:
+        written = b""
+    place = ticket = advance()
+    if ticket >= room:
+        place = _place_of(ring, ticket)
+    at = _now()
+    thread = get_ident()
+    try:
+        _pack_into(memory, place, ticket, at, thread, label, written, crc32(written, hash((ticket, at, thread, label))))
+    except ValueError:  # the memory is that of another process: a signal handler has forked this one
+        _record_any(name, data)
+
+
+class span:  # noqa: N801  # it reads like a function
+    """Record when what stands in this ``with`` block began, and when it ended.
+
+    An exception that leaves the block is noted with its end, as ``raised``.
+
+    Args:
+        name: What the span is called.
+        data: What is to be known of it from the beginning.
+    """
+
+    __slots__ = ("_begin", "_data", "_epoch", "_name", "_noted", "_ring")
+
+    def __init__(self, name: str, /, **data: object) -> None:
+        self._name = name
+        self._data = data
+        self._noted: dict[Any, object] = {}
+        self._begin = -1
+
+    def __enter__(self) -> span:
+        """Begin."""
+        if listens():
+            self._epoch = _epoch
+            self._ring = _ring
+            self._begin = _record(BEGIN, self._name, self._data, _epoch)
+        return self
+
+    def note(self, **data: object) -> None:
+        """Add to what is known of its end."""
+        self._noted.update(data)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """End."""
+        if self._begin < 0 or not listens() or self._epoch != _epoch or self._ring is not _ring:
+            return  # nobody has listened, or the test is over, or this is a copy of the process that has begun it
+        noted = {0: self._begin, **self._noted}
+        if kind is not None:
+            noted["raised"] = kind.__name__
+        _record(END, self._name, noted, _epoch)
+
+
+def listen(
+    folder: str | None, origin: tuple[str, int] | None = None, *, start_method: str = "", limit: int | None = None
+) -> None:
+    """Record into a log from now on.
+
+    Args:
+        folder: Its folder; ``None``: none.
+        origin: The place in another source, as of `here`, that all which is recorded here comes after.
+        start_method: How this process was started.
+        limit: How large the file of a source may become, in bytes.
+    """
+    global _folder, _origin, _method, _control, _ring, _epoch, _limit  # noqa: PLW0603  # the state of this process
+    from ._control import open_word
+
+    _forget()
+    _folder, _origin, _method, _limit = folder, origin, start_method, limit or _limit
+    _ring = _rings.get(folder) if folder else None
+    _epoch = 0
+    _control = (0,)
+    if folder:
+        _watch_forks()
+        try:
+            _control = open_word(folder)
+        except (OSError, ValueError):  # the run that it belonged to is over
+            _folder = None
+    if folder and _control[0] > EPOCH_MASK:
+        from ._rules import load
+
+        load(folder, _control[0] >> 32)  # which begins the watches: what is imported from now on may be watched
+
+
+def set_epoch(number: int | None) -> None:
+    """Count what this process records to a test, whichever listens.
+
+    Args:
+        number: The epoch of the test; ``None``: the one that listens.
+    """
+    global _bound  # noqa: PLW0603
+    _bound = number
+    _forget()
+
+
+def listens() -> bool:
+    """Return whether what is recorded now is for a test."""
+    if _control[0] != _heard:
+        _hear()
+    return _state is not None
+
+
+def here() -> tuple[str, int] | None:
+    """Return the place where this process stands, for `follow`: its key and the last sequence number.
+
+    Before it has recorded anything, it is the place that it came after. ``None`` if nobody listens, or nothing came
+    before.
+    """
+    if not _control[0] & EPOCH_MASK:
+        return None
+    return _origin if _ring is None else (_ring.key, _ring.taken() - 1)
+
+
+def is_own(key: str) -> bool:
+    """Return whether a key is that of this process."""
+    return _ring is not None and _ring.key == key
+
+
+def given() -> tuple[str | None, int, int | None, tuple[str, int] | None]:
+    """Return what a process has to know that is started now: folder, limit, binding and place."""
+    return _folder, _limit, _bound, here()
+
+
+def follow(kind: str, key: str, sequence: int = -1) -> None:
+    """Record that what another source has recorded came before all that this one records from now on.
+
+    Args:
+        kind: Why; see `LinkKind`.
+        key: The other source.
+        sequence: Up to which of its places; -1: all.
+    """
+    if listens():
+        _record(LINK, kind, {0: key, 1: sequence}, _epoch)
+
+
+def _forget() -> None:
+    """Look at the control word anew, with the next event."""
+    global _heard  # noqa: PLW0603
+    _heard = _UNHEARD
+
+
+def _record_first(name: str, data: Mapping[str, object]) -> None:
+    """Record an event of a name that is new in this test, and let the next ones take the short way."""
+    if not isinstance(name, str):
+        from .._errors import MpcheckError
+
+        raise MpcheckError(
+            f"checkpoint({name!r}): the name of an event is a text, not of type {type(name).__name__}\n"
+            "what to do: give it a name, and the rest as data: checkpoint('sent', item=item)"
+        )
+    _record_any(name, data)
+    labels = _labels  # first: another thread that hears of another test makes new ones last
+    if _ring is not None and not _has_rules:
+        label = _ring.label(POINT, name, _epoch)
+        if label is not None:
+            labels[name] = label
+
+
+def _record_any(name: str, data: Mapping[str, object]) -> None:
+    if listens():  # by now this may be another process
+        _record(POINT, name, data, _epoch)
+
+
+def record_again(kind: int, name: str, data: Mapping[Any, object]) -> int:
+    """Record what could not be, because this process was forked while it was recorded: a signal handler did that."""
+    return _record(kind, name, data, _epoch) if kind != END and listens() else -1
+
+
+def _place_of(ring: Ring, ticket: int) -> int:
+    """Return the place of a record that is beyond the room which is known, and know of the room that there is now."""
+    global _state  # noqa: PLW0603
+    place = ring.place_of(ticket)
+    if _state is not None and _state[0] is ring:
+        _state = (*_state[:3], ring.room, _state[4])
+    return place
+
+
+def _hear() -> None:
+    """Take notice of what the control word says."""
+    global _heard, _epoch, _record, _ring, _state, _labels, _has_rules, _now  # noqa: PLW0603
+    if _folder is None and _is_expected():
+        from ._attach import find
+
+        find()
+    word = _control[0]
+    if not word & EPOCH_MASK or _folder is None:
+        _state, _heard = None, word
+        return
+    epoch = word & EPOCH_MASK if _bound is None else _bound
+    ring = _ring
+    if ring is None:
+        try:
+            ring = _open(_folder)
+        except OSError:  # the run is over and its folder gone, or the disk is full
+            _state, _heard = None, word
+            return
+    _ring, _record, _has_rules, _now = ring, ring.record, False, ring.now
+    if word > EPOCH_MASK:
+        from ._rules import load
+
+        _record = load(_folder, word >> 32).recorder(ring)
+        _has_rules = _record != ring.record
+    if epoch != _epoch:
+        ring.begin_epoch(epoch)
+        _epoch = epoch
+        ring.record(MARK, "", {}, epoch)
+    _labels = {}
+    _state = ring, ring.mapped, ring.advance, ring.room, _labels.get
+    _heard = word
+
+
+def _is_expected() -> bool:
+    """Return whether this process was told of a log, in either of the two ways."""
+    processes = sys.modules.get("multiprocessing.process")
+    return VARIABLE in os.environ or (processes is not None and KEY in processes.current_process()._config)
+
+
+def _open(folder: str) -> Ring:
+    """Make the file of this source."""
+    from .. import _platforms
+    from ._ring import Ring
+
+    processes = sys.modules.get("multiprocessing.process")
+    pid = os.getpid()
+    facts = {
+        "pid": pid,
+        "start_token": _platforms.start_token(pid),
+        "name": processes.current_process().name if processes else "MainProcess",
+        "start_method": _method,
+    }
+    ring = Ring(folder, facts, _limit)
+    first = _rings.setdefault(folder, ring)
+    if first is not ring:  # another thread was faster, or a signal handler
+        ring.discard()
+        return first
+    if _origin is not None:
+        epoch = _control[0] & EPOCH_MASK if _bound is None else _bound
+        ring.begin_epoch(epoch)
+        ring.record(LINK, "start", {0: _origin[0], 1: _origin[1]}, epoch)
+    return ring
+
+
+def _watch_forks() -> None:
+    global _watches_forks  # noqa: PLW0603
+    if not _watches_forks and hasattr(os, "register_at_fork"):
+        os.register_at_fork(before=_before_fork, after_in_child=_after_fork)
+    _watches_forks = True
+
+
+def _before_fork() -> None:
+    global _at_fork  # noqa: PLW0603
+    _at_fork = here()
+
+
+def _after_fork() -> None:
+    """Be a process of its own, which has recorded nothing yet."""
+    global _ring, _epoch, _origin, _method, _at_fork  # noqa: PLW0603
+    for ring in _rings.values():
+        ring.leave()
+    _rings.clear()
+    _ring = None
+    _epoch = 0
+    _origin, _method, _at_fork = _at_fork, "fork", None
+    _forget()
