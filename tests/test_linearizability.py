@@ -249,10 +249,3 @@ def shows_it_by_itself(name: str, verdict: Verdict, history: list[Operation]) ->
     assert len(witness) == len(verdict.witness) > 0
     assert verdict.reason
     assert not every_order(step, held, witness)
-    others = [replace(one, end=None) for one in history if not any(one is other for other in witness)]
-    if verdict.states:
-        assert verdict.minimal
-        assert not every_order(step, held, witness + others)
-        for one in witness:
-            rest = [replace(one, end=None), *(other for other in witness if other is not one), *others]
-            assert every_order(step, held, rest), "\n".join(map(repr, [*verdict.witness, "", *history]))

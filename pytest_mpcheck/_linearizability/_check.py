@@ -15,6 +15,7 @@ from dataclasses import replace
 from operator import attrgetter
 
 from .._errors import MpcheckError
+from .._excerpts import repr_of
 from ._grounds import grounds_of_few, grounds_of_violation
 from ._lanes import NEVER
 from ._operation import Operation, described
@@ -63,7 +64,7 @@ def check(model: object, operations: Iterable[Operation], limit: int = LIMIT) ->
 def _decided(
     rules: Rules, initial: State, part: Sequence[tuple[int, Operation]], originals: Sequence[Operation], limit: int
 ) -> Verdict:
-    states, found = 0, None
+    states, insight = 0, None
     if rules.is_queue:
         insight = look_at_queue(rules.model.bound, rules.model.initial, part, limit)
         if insight.violation is not None:
@@ -71,19 +72,20 @@ def _decided(
             shown = [originals[call.number] if call.number >= 0 else None for call in calls]
             reason = grounds_of_violation(insight.violation.aspect, shown, rules.model.bound)
             return Verdict(False, insight.states, _by_start(one for one in shown if one is not None), reason)
-        if insight.linearizable:
-            return Verdict(True, insight.states)
+        if insight.linearizable or (insight.found and insight.found.linearizable is None):
+            return Verdict(insight.linearizable, insight.states)
         states = insight.states
-        # What has been found knew what would be got later on: that something is wrong shows only at the very end.
-        found = insight.found and insight.found._replace(until=NEVER - 1)
-    if found is None:
-        found = Search(rules, initial, part, limit - states).run()
-        states += found.states
-    if found.linearizable is not False:
-        return Verdict(found.linearizable, states)
-    numbers, minimal = few(rules, initial, part, found)
+    search, until = Search(rules, initial, part, limit - states), NEVER - 1
+    # What a search for known items has tried knew what would be got later on: no order may be missed before that.
+    if insight is None or insight.found is None:
+        found = search.run()
+        states, until = states + found.states, found.until
+        if found.linearizable is not False:
+            return Verdict(found.linearizable, states)
+    numbers, minimal, state = few(rules, dict(part), search, until)
     witness = [originals[number] for number in numbers]
-    return Verdict(False, states, _by_start(witness), grounds_of_few(witness, minimal=minimal), minimal)
+    after = "" if state == initial else repr_of(state)
+    return Verdict(False, states, _by_start(witness), grounds_of_few(witness, after, minimal=minimal), minimal, after)
 
 
 def _by_start(operations: Iterable[Operation]) -> tuple[Operation, ...]:

@@ -7,12 +7,12 @@ operations that went on at once. In a lane of operations without an end, all are
 from __future__ import annotations
 
 import heapq
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterator
 
 from ._operation import UNKNOWN, Operation
 from ._values import frozen
 
-__all__ = ["LAST", "NEVER", "Entry", "chains", "fields", "kinds", "linked"]
+__all__ = ["LAST", "NEVER", "Entry", "chains", "fields", "kinds", "lefts", "linked"]
 
 NEVER = 1 << 200
 """Later than any time."""
@@ -93,3 +93,11 @@ def fields(lanes: list[list[Entry]]) -> tuple[list[int], int]:
         guards |= 1 << (shift + width)
         shift += width + 1
     return units, guards
+
+
+def lefts(lanes: list[list[Entry]], packed: int) -> Iterator[Entry]:
+    """Yield what is left of lanes, where a number made of the steps of `fields` tells how far each has come."""
+    for lane in lanes:
+        width = len(lane).bit_length()
+        yield from lane[packed & ((1 << width) - 1) :]
+        packed >>= width + 1

@@ -16,10 +16,12 @@ class Verdict:
     Attributes:
         linearizable: Yes, no, or ``None``: gave up after so many states.
         states: How many states were looked at.
-        witness: Why not: a few operations that have no order by themselves, by their starts. None of them can be left
-            out where `minimal`; there may be another such set that is smaller.
+        witness: Why not: a few operations that have no order by themselves, by their starts. There may be another such
+            set that is smaller.
         reason: Why not, or why it gave up, in words.
         minimal: Whether each operation of the witness is needed.
+        after: The state from which the witness has no order, where that is not the initial one: every order of what
+            went before leads to it.
     """
 
     linearizable: bool | None
@@ -27,3 +29,4 @@ class Verdict:
     witness: tuple[Operation, ...] = ()
     reason: str = ""
     minimal: bool = True
+    after: str = ""
