@@ -173,7 +173,7 @@ def history(kind: str, count: int, processes: int, seed: int, *, right: bool = T
             continue
         end = now + source.randrange(1, 100)
         done.append(Operation(name, arguments, out[0], start, end, who, out[1]))
-        heapq.heappush(due, (end + source.randrange(1, 20), who, 0, None))
+        heapq.heappush(due, (end + source.randrange(1, 200 if name == "acquire" else 20), who, 0, None))
         if not right and len(done) == count - 200:
             objects.free += 1
     return done if right or kind in ("lock", "semaphore") else spoilt(done)
