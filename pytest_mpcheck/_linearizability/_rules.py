@@ -115,7 +115,10 @@ class Rules:
             ) from error
         if isinstance(states, str):
             raise MpcheckError(f"step() of the model {self.name} {states}, {_place(state, operation)}\n{_REMEDY}")
-        for after in states:
+        try:
+            for after in states:
+                hash(after)
+        except RAISED:
             self._refuse_unhashable(after, f"a state after {described(operation)}")
         return states
 

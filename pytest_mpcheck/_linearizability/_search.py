@@ -262,8 +262,10 @@ class Search:
             self._seen.add(key)
         else:
             before = self._least.setdefault((placed, state), [])
-            if any(((used | guards) - least) & guards == guards for least in before):
-                return False
+            most = used | guards
+            for least in before:
+                if (most - least) & guards == guards:
+                    return False
             before.append(used)
         self._states += 1
         return True
