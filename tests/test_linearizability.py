@@ -167,6 +167,18 @@ OBJECTS: dict[str, tuple[object, Any, Callable[[Any, Operation], Iterator[Any]],
 }
 
 
+class OwnModel:
+    """A model as somebody else would write it, without a hint."""
+
+    raises = ("Empty", "Full", "KeyError", "ValueError")
+
+    def __init__(self, initial: Any, step: Callable[[Any, Operation], Iterator[Any]]) -> None:
+        self.initial, self._step = initial, step
+
+    def step(self, state: Any, operation: Operation) -> Iterator[Any]:
+        return self._step(state, operation)
+
+
 def every_order(step: Callable[[Any, Operation], Iterator[Any]], held: Any, left: list[Operation]) -> bool:
     """Try them all: what could come first is what no other one precedes; what has no end may be left out."""
     ends = [one.end for one in left if one.end is not None]
@@ -237,6 +249,7 @@ def test_no_verdict_differs_from_that_of_trying_every_order(name: str) -> None:
         seen[right] += 1
         verdict = check(model, history)
         assert verdict.linearizable is right, "\n".join(map(repr, history))
+        assert check(OwnModel(held, step), history).linearizable is right
         if not right:
             shows_it_by_itself(name, verdict, history)
     assert min(seen.values()) > HISTORIES // 10, seen

@@ -95,9 +95,9 @@ def _grounds_of_aspects(violation: Violation, originals: Sequence[Operation], bo
 def _grounds_of_search(
     rules: Rules, operations: Mapping[int, Operation], search: Search, until: int, originals: Sequence[Operation]
 ) -> Grounds:
-    numbers, minimal, state = few(rules, operations, search, until)
+    numbers, minimal, settled = few(rules, operations, search, until)
     witness = [originals[number] for number in numbers]
-    after = "" if state == search.initial else repr_of(state)
+    after = repr_of(settled.state) if settled.level else ""
     return Grounds(_by_start(witness), grounds_of_few(witness, after, minimal=minimal), minimal, after)
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import heapq
 from collections.abc import Hashable, Iterator
 
+from .._errors import MpcheckError
 from ._operation import UNKNOWN, Operation
 from ._values import frozen
 
@@ -69,12 +70,17 @@ def kinds(entries: list[Entry], *, alike: bool) -> list[list[Entry]]:
     """
     lanes: dict[Hashable, list[Entry]] = {}
     for entry in entries:
-        kind: Hashable = entry.number
-        if alike:
-            one = entry.operation
-            kind = (one.name, frozen(dict(one.arguments)), frozen(one.result), one.raised)
-        lanes.setdefault(kind, []).append(entry)
-    return list(lanes.values())
+        lanes.setdefault(_kind(entry.operation) if alike else None, []).append(entry)
+    alone = [[entry] for entry in lanes.pop(None, [])]
+    return [*lanes.values(), *alone]
+
+
+def _kind(operation: Operation) -> Hashable:
+    """Return what is the same for all operations that are alike; ``None``: nobody can tell."""
+    try:
+        return operation.name, frozen(dict(operation.arguments)), frozen(operation.result), operation.raised
+    except MpcheckError:  # of data that the model has no use for
+        return None
 
 
 def linked(lane: list[Entry]) -> Entry:

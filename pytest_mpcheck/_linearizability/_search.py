@@ -121,7 +121,7 @@ class Search:
     def __init__(self, rules: Stepper, initial: State, operations: Iterable[tuple[int, Operation]], limit: int) -> None:
         self._step, self._moves_before = rules.step, rules.moves_before
         self._limit = limit
-        self.initial = initial
+        self._initial = initial
         reads = rules.reads or (lambda _: False)
         entries = sorted((Entry(*one, reads(one[1])) for one in operations), key=attrgetter("start"))
         firm = chains([entry for entry in entries if entry.end < NEVER])
@@ -141,7 +141,7 @@ class Search:
     def run(self) -> Found:
         """Search."""
         heads, ends, units, is_new = self._heads, self._ends, self._units, self._is_new
-        node: _Node = (self.initial, 0, {}, None)
+        node: _Node = (self._initial, 0, {}, None)
         placed, used, taken, path = 0, *node[1:]
         bound = until = min(ends)
         if bound == NEVER:
@@ -188,7 +188,7 @@ class Search:
         for key in self._least or self._seen:
             level = key[0] & mask
             levels[level] = None if level in levels else key
-        found = [Settled(self.initial, 0, 0, 0)]
+        found = [Settled(self._initial, 0, 0, 0)]
         for level, alone in sorted(levels.items()):
             used = self._least.get(alone, [0]) if alone else []
             if level and alone and len(used) == 1:

@@ -24,7 +24,7 @@ class Grounds:
             is smaller.
         reason: The same in words.
         minimal: Whether each operation of the witness is needed.
-        after: The state from which the witness has no order, where that is not the initial one: every order of what
+        after: The state from which on the witness has no order, where that is not the beginning: every order of what
             went before leads to it.
     """
 
@@ -71,5 +71,5 @@ class Verdict:
 
     @property
     def after(self) -> str:
-        """The state from which the witness has no order, where that is not the initial one."""
+        """The state from which on the witness has no order, where that is not the beginning."""
         return self.grounds.after

@@ -15,8 +15,8 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from ._operation import Operation
-from ._rules import Rules, State
-from ._search import Search
+from ._rules import Rules
+from ._search import Search, Settled
 
 __all__ = ["Few", "few"]
 
@@ -36,12 +36,12 @@ class Few(NamedTuple):
     Attributes:
         numbers: Which operations, the one that ends last first.
         minimal: Whether each of them is needed.
-        state: The state from which they have no order.
+        settled: From where on they have no order.
     """
 
     numbers: tuple[int, ...]
     minimal: bool
-    state: State
+    settled: Settled
 
 
 def few(rules: Rules, operations: Mapping[int, Operation], search: Search, until: int) -> Few:
@@ -54,22 +54,23 @@ def few(rules: Rules, operations: Mapping[int, Operation], search: Search, until
         until: The end of the operation that has no place.
     """
     settled = search.settled()
-    latest = settled[-1]
-    by_itself = next(one for one in reversed(settled) if one.state == settled[0].state)
-    witness = None
-    if by_itself is latest or latest.level - by_itself.level <= _FAR:
-        witness = _Sieve(rules, operations, search.left(by_itself), by_itself.state, until).run()
+    first, latest = settled[0], settled[-1]
+    by_itself = next(one for one in reversed(settled) if one.state == first.state)
+    near = [one for one in dict.fromkeys((first, by_itself)) if latest.level - one.level <= _FAR]
+    witnesses = [_Sieve(rules, operations, search, one, until).run() for one in near]
+    witness = min(witnesses, key=lambda witness: len(witness.numbers), default=None)
     if witness is None or (by_itself is not latest and (not witness.minimal or len(witness.numbers) > _MANY)):
-        witness = _Sieve(rules, operations, search.left(latest), latest.state, until).run()
+        witness = _Sieve(rules, operations, search, latest, until).run()
     return witness
 
 
 class _Sieve:
     def __init__(
-        self, rules: Rules, operations: Mapping[int, Operation], left: Sequence[int], state: State, until: int
+        self, rules: Rules, operations: Mapping[int, Operation], search: Search, settled: Settled, until: int
     ) -> None:
-        self._rules, self._state, self._budget = rules, state, _BUDGET
-        self._operations = {number: operations[number] for number in left if operations[number].start <= until}
+        self._rules, self._settled, self._budget = rules, settled, _BUDGET
+        left = [number for number in search.left(settled) if operations[number].start <= until]
+        self._operations = {number: operations[number] for number in left}
         reads = rules.reads or (lambda _: False)
         self._others = {
             number: one if one.end is None else replace(one, end=None)
@@ -85,7 +86,7 @@ class _Sieve:
         more = 1
         while (order := self._order_with(kept)) is not None:
             if not order:
-                return Few(tuple(self._before), len(self._before) == 1, self._state)
+                return Few(tuple(self._before), len(self._before) == 1, self._settled)
             displaced, missing = self._broken(order, kept)
             kept += displaced or missing[:more]
             more *= 1 if displaced else 2
@@ -101,16 +102,16 @@ class _Sieve:
                 if order is None:
                     kept = fewer
                 elif not order and fewer:
-                    return Few(tuple(kept), minimal=False, state=self._state)
+                    return Few(tuple(kept), minimal=False, settled=self._settled)
             if size == 1:
                 break
             size //= 2
-        return Few(tuple(kept), minimal=True, state=self._state)
+        return Few(tuple(kept), minimal=True, settled=self._settled)
 
     def _order_with(self, kept: Sequence[int]) -> tuple[int, ...] | None:
         """Return an order for these operations, with any of the others; ``None``: there is none; empty: gave up."""
         operations = {**self._others, **{number: self._operations[number] for number in kept}}
-        found = Search(self._rules, self._state, operations.items(), self._budget).run()
+        found = Search(self._rules, self._settled.state, operations.items(), self._budget).run()
         self._budget -= found.states + len(operations)
         return None if found.linearizable is False else found.order
 
