@@ -262,3 +262,33 @@ def shows_it_by_itself(name: str, verdict: Verdict, history: list[Operation]) ->
     assert len(witness) == len(verdict.witness) > 0
     assert verdict.reason
     assert not every_order(step, held, witness)
+
+
+def always(*_: object) -> bool:
+    return True
+
+
+@pytest.mark.parametrize(
+    ("name", "home", "hint"),
+    [
+        ("register", "_models.Register.reads", always),
+        ("counter", "_models.Counter.moves_before", always),
+        ("semaphore", "_models.Semaphore.moves_before", always),
+        ("lock", "_models.Lock.reads", always),
+        ("bounded queue", "_queues._KnownItems.reads", always),
+        ("queue", "_aspects._empty", lambda _: None),
+        ("queue", "_aspects._order", lambda _: None),
+        ("queue", "_items._in_step", always),
+        ("counter", "_search.chains", lambda entries: [entries] if entries else []),
+        ("register", "_search.Search._is_new", lambda self, placed, used, state: self._seen.add(state) or False),
+    ],
+)
+def test_what_saves_work_wrongly_is_found(name: str, home: str, hint: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(f"pytest_mpcheck._linearizability.{home}", hint)
+    model, held, step, some = OBJECTS[name]
+    chance = random.Random(name)
+    for number in range(HISTORIES):
+        history = took_place(chance, held, step, some) if number % 2 else by_chance(chance, some)
+        if check(model, history).linearizable is not every_order(step, held, history):
+            return
+    pytest.fail("nothing was found")
