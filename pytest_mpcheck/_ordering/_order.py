@@ -74,7 +74,7 @@ def broken_cause(selection: Selection, first: What, second: What) -> Broken | No
         some_of(wrong, lambda pair: _cause_words(selection.chronicle, before, *pair)),
         _events(wrong),
         "make the later one wait for the earlier one by what the plugin sees: a start, a join, a message through "
-        "multiprocessing; what else may order them, such as a lock or a pipe, is for assert_order, which asks the clock",
+        "multiprocessing; what else may order them, such as a lock or a pipe, is for assert_order: it asks the clock",
     )
 
 
