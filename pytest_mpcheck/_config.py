@@ -96,6 +96,12 @@ def add_options(parser: pytest.Parser) -> None:
         help="look after every process that the run starts, through whatever library: off, warn, or strict (those in a "
         "session of their own too); the default is warn where the plugin is named by -p mpcheck, else off",
     )
+    group.addoption(
+        "--mp-trace",
+        metavar="PATH",
+        help="write the history of every mp test to this file, as Chrome trace events: open it in Perfetto "
+        "(https://ui.perfetto.dev) or chrome://tracing",
+    )
     parser.addini("mp_start_methods", "as --mp-start-methods", type="args", default=None)
     parser.addini("mp_timeout", "as --mp-timeout", default=None)
     parser.addini("mp_platform", "as --mp-platform", default=None)
@@ -123,6 +129,8 @@ def read_settings(config: pytest.Config) -> Settings:
         raw["guard"] = "warn", "command line -p"
     if keep := config.getini("mp_keep"):
         raw["keep"] = keep, f"ini mp_keep{f' in {config.inipath}' if config.inipath else ''}"
+    if config.getoption("mp_trace") is not None:
+        raw["trace"] = config.getoption("mp_trace"), "command line --mp-trace"
     try:
         return parse_settings(raw)
     except BadSetting as error:

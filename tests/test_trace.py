@@ -56,7 +56,7 @@ class Scribe:
             kind,
             place,
             thread,
-            begin and begin.sequence,
+            begin.sequence if begin else None,
         )
         self.events.append(event)
         return event

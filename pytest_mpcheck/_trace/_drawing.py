@@ -131,7 +131,8 @@ class _Drawing:
             self._marks.append((_FLOW, flow, mark))
 
     def _instant(self, event: Event, name: str) -> None:
-        fields = {"name": name, "cat": "checkpoint", "ph": "i", "s": "t", "args": arguments(event.data)}
+        known = arguments(event.data)
+        fields: dict[str, object] = {"name": name, "cat": "checkpoint", "ph": "i", "s": "t", "args": known}
         self._marks.append((_INSTANT, event.sequence, Mark(event.at, event.process, str(event.thread), 0, fields)))
 
     def _span(self, span: Span) -> None:
