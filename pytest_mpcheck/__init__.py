@@ -8,6 +8,7 @@ from __future__ import annotations
 
 TYPE_CHECKING = False  # typing itself would cost every child a millisecond
 if TYPE_CHECKING:
+    from . import models
     from ._checks import assert_exited, assert_isolated, assert_joined, assert_lines
     from ._children._child import Child
     from ._children._executor import WorkerDied
@@ -21,7 +22,9 @@ if TYPE_CHECKING:
         UnseenFailure,
     )
     from ._history._chronicle import Event, Span
+    from ._history._holds import Hold
     from ._history._log import checkpoint, span
+    from ._ordering import History
     from ._process_facts import ProcessFacts
     from ._records import (
         ChildReport,
@@ -47,6 +50,8 @@ __all__ = [
     "Deadlock",
     "Event",
     "Exited",
+    "History",
+    "Hold",
     "MpcheckError",
     "NoSuchWorkers",
     "NotPicklable",
@@ -67,11 +72,15 @@ __all__ = [
     "assert_joined",
     "assert_lines",
     "checkpoint",
+    "models",
     "span",
 ]
 
 _HOMES = {
+    "models": ".models",
     "Child": "._children._child",
+    "History": "._ordering",
+    "Hold": "._history._holds",
     "ProcessFacts": "._process_facts",
     "WorkerDied": "._children._executor",
     **dict.fromkeys(("Event", "Span"), "._history._chronicle"),
@@ -90,7 +99,8 @@ def __getattr__(name: str) -> object:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from importlib import import_module
 
-    value = globals()[name] = getattr(import_module(_HOMES.get(name, "._records"), __name__), name)
+    home = import_module(_HOMES.get(name, "._records"), __name__)
+    value = globals()[name] = home if name == "models" else getattr(home, name)
     return value
 
 

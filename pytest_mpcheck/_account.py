@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from ._recordings import HISTORY
+
 if TYPE_CHECKING:
     from ._children._nursery import Nursery
     from ._children._starts import StartLog
@@ -28,7 +30,9 @@ NOTHING_STARTED = (
 
 
 def settle(item: pytest.Item, made_in_setup: int) -> None:
-    """Ask of a test whose own code has passed what it owes: that it started something, and saw its children off.
+    """Ask of a test whose own code has passed what it owes.
+
+    That is: it started something, it saw its children off, and it held nobody in vain.
 
     Args:
         item: The test.
@@ -36,13 +40,15 @@ def settle(item: pytest.Item, made_in_setup: int) -> None:
     """
     __tracebackhide__ = True
     nursery = item.stash.get(NURSERY, None)
-    if not item.stash[STARTS].count and not (nursery and nursery.members):
+    if STARTS in item.stash and not item.stash[STARTS].count and not (nursery and nursery.members):
         from multiprocessing import active_children
 
         if not active_children():  # those of a fixture of wider scope count too
             pytest.fail(NOTHING_STARTED, pytrace=False)
     if nursery:
         nursery.settle(since=made_in_setup)
+    if HISTORY in item.stash:
+        item.stash[HISTORY].settle()
 
 
 def show_output(item: pytest.Item, when: str) -> None:

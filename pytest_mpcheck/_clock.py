@@ -36,12 +36,13 @@ class Deadline:
         return self.remaining() == 0.0
 
 
-def wait_until(condition: Callable[[], bool], deadline: Deadline) -> bool:
+def wait_until(condition: Callable[[], bool], deadline: Deadline, longest: float = _LOOKS[-1]) -> bool:
     """Look at a condition until it holds; only for what has no descriptor to wait on.
 
     Args:
         condition: What should come to hold; cheap, without side effects.
         deadline: When to give up.
+        longest: How long the pauses may become, in seconds.
 
     Returns:
         Whether the condition came to hold.
@@ -52,7 +53,7 @@ def wait_until(condition: Callable[[], bool], deadline: Deadline) -> bool:
         if deadline.passed():
             return False
         pause = next(looks, pause)
-        time.sleep(min(pause, deadline.remaining()))
+        time.sleep(min(pause, longest, deadline.remaining()))
     return True
 
 

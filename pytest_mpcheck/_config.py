@@ -106,6 +106,7 @@ def add_options(parser: pytest.Parser) -> None:
     parser.addini("mp_timeout", "as --mp-timeout", default=None)
     parser.addini("mp_platform", "as --mp-platform", default=None)
     parser.addini("mp_guard", "as --mp-guard", default=None)
+    parser.addini("mp_history_limit", "how large the history of a process may become, such as 64MB", default=None)
     parser.addini("mp_keep", "patterns of names and command lines of processes to leave alone", type="linelist")
 
 
@@ -127,10 +128,11 @@ def read_settings(config: pytest.Config) -> Settings:
             raw[name] = (",".join(value) if isinstance(value, list) else value), origin
     if "guard" not in raw and not NAMES.isdisjoint(config.getoption("plugins")):
         raw["guard"] = "warn", "command line -p"
-    if keep := config.getini("mp_keep"):
-        raw["keep"] = keep, f"ini mp_keep{f' in {config.inipath}' if config.inipath else ''}"
     if config.getoption("mp_trace") is not None:
         raw["trace"] = config.getoption("mp_trace"), "command line --mp-trace"
+    for name in ("keep", "history_limit"):
+        if value := config.getini(f"mp_{name}"):
+            raw[name] = value, f"ini mp_{name}{f' in {config.inipath}' if config.inipath else ''}"
     try:
         return parse_settings(raw)
     except BadSetting as error:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import os
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -27,6 +28,12 @@ GUARDS = ("off", "warn", "strict")
 """Whether every process of the run is looked after, and how strictly."""
 
 DEFAULT_TIMEOUT = 30.0
+
+DEFAULT_HISTORY_LIMIT = 64 * 1024**2
+
+_LEAST_HISTORY = 64 * 1024
+
+_UNITS = {"": 1, "B": 1, "KB": 1024, "MB": 1024**2, "GB": 1024**3}
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +60,7 @@ class Settings:
         guard: One of `GUARDS`.
         keep: Patterns of the processes that no guard ends.
         trace: The file to write the history of the run to, as an absolute path; empty for none.
+        history_limit: How large the history of a process may become, in bytes.
     """
 
     start_methods: tuple[str, ...]
@@ -61,6 +69,7 @@ class Settings:
     guard: str = "off"
     keep: tuple[str, ...] = ()
     trace: str = ""
+    history_limit: int = DEFAULT_HISTORY_LIMIT
 
     @property
     def offer(self) -> Offer:
@@ -123,8 +132,8 @@ def parse_settings(raw: Mapping[str, tuple[object, str]]) -> Settings:
     Raises:
         BadSetting: A value makes no sense.
     """
-    methods, timeout, platform, guard, keep, trace = (
-        raw.get(name) for name in ("start_methods", "timeout", "platform", "guard", "keep", "trace")
+    methods, timeout, platform, guard, keep, limit, trace = (
+        raw.get(name) for name in ("start_methods", "timeout", "platform", "guard", "keep", "history_limit", "trace")
     )
     return Settings(
         start_methods=_names(*methods, (*START_METHODS, "all", "default"), "start method") if methods else ("all",),
@@ -133,6 +142,7 @@ def parse_settings(raw: Mapping[str, tuple[object, str]]) -> Settings:
         guard=_names(*guard, GUARDS, "guard", only_one=True)[0] if guard else "off",
         keep=_patterns(*keep) if keep else (),
         trace=_new_file(*trace) if trace else "",
+        history_limit=_size(*limit) if limit else DEFAULT_HISTORY_LIMIT,
     )
 
 
@@ -231,6 +241,19 @@ def _seconds(value: object, origin: str) -> float:
     if not (0 < seconds < math.inf):
         raise BadSetting(f"timeout {value!r} from {origin} can never be kept: {right}")
     return seconds
+
+
+def _size(value: object, origin: str) -> int:
+    """Check a number of bytes: digits, and a unit after them."""
+    right = f"give a number of bytes, {_LEAST_HISTORY // 1024}kB at least, such as 64MB"
+    found = re.fullmatch(r"(\d+) *([kMG]?B?)", str(value).strip(), re.IGNORECASE | re.ASCII)
+    unit = _UNITS.get(found[2].upper()) if found else None
+    if not found or unit is None:
+        raise BadSetting(f"history limit {value!r} from {origin} is no size: {right}")
+    size = int(found[1]) * unit
+    if size < _LEAST_HISTORY:
+        raise BadSetting(f"history limit {value!r} from {origin} is too small for a history: {right}")
+    return size
 
 
 def _nearest(word: str, known: Iterable[str]) -> str:

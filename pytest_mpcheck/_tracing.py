@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from ._config import SETTINGS
+from ._recordings import chronicle_of
 
 if TYPE_CHECKING:
     from ._trace._run import RunTrace
@@ -70,7 +71,8 @@ def traced(item: pytest.Item) -> Iterator[None]:
         try:
             yield
         finally:
-            trace.add(item.nodeid, threading.get_ident(), begin, Chronicle(), log.lives())
+            chronicle = chronicle_of(item) or Chronicle()
+            trace.add(item.nodeid, threading.get_ident(), begin, chronicle, log.lives())
 
 
 def write_trace(config: pytest.Config) -> None:

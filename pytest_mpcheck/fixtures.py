@@ -15,6 +15,7 @@ import pytest
 from ._account import NURSERY, PASSED, show_output
 from ._config import RUN, SETTINGS, assertions_of, mark_of
 from ._errors import NoSuchWorkers
+from ._recordings import HISTORY, chronicle_of, has_colours, recording_of
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from ._children._child import Child
     from ._children._echo import Place
     from ._children._nursery import Nursery
+    from ._ordering._history import History
     from ._records import ScriptRun
 
 __all__ = [
@@ -31,6 +33,7 @@ __all__ = [
     "mp_backend",
     "mp_context",
     "mp_executor",
+    "mp_history",
     "mp_pool",
     "mp_process",
     "mp_script",
@@ -74,6 +77,7 @@ def _mp_kind(request: pytest.FixtureRequest) -> str:
 def _mp_nursery(request: pytest.FixtureRequest, _mp_kind: str) -> Iterator[Nursery]:
     __tracebackhide__ = True
     from ._children._nursery import Nursery
+    from ._history._recollection import Recollection
 
     timeout = mark_of(request.node).timeout or request.config.stash[SETTINGS].timeout
     nursery = request.node.stash[NURSERY] = Nursery(
@@ -83,6 +87,7 @@ def _mp_nursery(request: pytest.FixtureRequest, _mp_kind: str) -> Iterator[Nurse
         echo=lambda: _place_of_output(request),
         assertions=assertions_of(request.node),
         new_scope=request.config.stash[RUN].new_scope,
+        recollection=Recollection(lambda: chronicle_of(request.node)),
     )
     try:
         yield nursery
@@ -184,6 +189,17 @@ def mp_script(_mp_nursery: Nursery) -> Callable[..., ScriptRun]:
         return _mp_nursery.script(path, args)
 
     return mp_script
+
+
+@pytest.fixture
+def mp_history(request: pytest.FixtureRequest) -> Iterator[History]:
+    """What the processes of the test have recorded by `checkpoint` and `span`: a `History`."""
+    from ._ordering._history import History
+
+    history = History(recording_of(request.node), colour=has_colours(request.config))
+    request.node.stash[HISTORY] = history
+    yield history
+    history.close()
 
 
 def _place_of_output(request: pytest.FixtureRequest) -> Place:

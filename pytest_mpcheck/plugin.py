@@ -23,6 +23,7 @@ from ._config import (
 )
 from ._errors import BadSetting
 from ._leftovers import show_swept, sweep, take_swept
+from ._recordings import HISTORY, begin, close_stage, end, give_up, let_go, prepare, set_up_apart
 from ._time_limit import watch_time_limit
 from ._tracing import discard_trace, hand_trace_over, open_trace, show_trace, take_trouble, traced, write_trace
 from .fixtures import (
@@ -31,6 +32,7 @@ from .fixtures import (
     mp_backend,
     mp_context,
     mp_executor,
+    mp_history,
     mp_pool,
     mp_process,
     mp_script,
@@ -43,6 +45,7 @@ __all__ = [
     "mp_backend",
     "mp_context",
     "mp_executor",
+    "mp_history",
     "mp_pool",
     "mp_process",
     "mp_script",
@@ -90,6 +93,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 def pytest_unconfigure(config: pytest.Config) -> None:
     discard_trace(config)
+    close_stage(config)
     if RUN in config.stash:
         config.stash[RUN].close()
 
@@ -110,6 +114,17 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     )
 
 
+def pytest_collection_finish(session: pytest.Session) -> None:
+    prepare(session)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_fixture_setup(
+    fixturedef: pytest.FixtureDef[object], request: pytest.FixtureRequest
+) -> Generator[None, object, object]:
+    return (yield from set_up_apart(request.config, fixturedef.scope))
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
     if not is_mp_test(item):
@@ -120,9 +135,23 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object
         return (yield)
 
 
+@pytest.hookimpl(wrapper=True, tryfirst=True)  # the fixtures of the test belong to it
+def pytest_runtest_setup(item: pytest.Item) -> Generator[None, object, object]:
+    begin(item)
+    return (yield)
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_teardown(item: pytest.Item) -> Generator[None, object, object]:
+    try:
+        return (yield)
+    finally:
+        end(item)
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
-    if not is_mp_test(item):
+    if not is_mp_test(item) and HISTORY not in item.stash:
         return (yield)
     __tracebackhide__ = True
     nursery = item.stash.get(NURSERY, None)
@@ -130,9 +159,11 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
     try:
         result = yield
         item.stash[PASSED] = True
+        let_go(item)
         settle(item, made_in_setup)
     except BaseException:
         item.stash[PASSED] = False
+        give_up(item)
         show_output(item, "call")
         raise
     return result

@@ -137,10 +137,7 @@ def test_folder_that_cannot_be_written_is_a_usage_error(pytester: pytest.Pyteste
     result = pytester.runpytest_subprocess("--mp-trace=it.json")
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     result.stderr.fnmatch_lines(
-        [
-            "ERROR: file 'it.json' from command line --mp-trace cannot be written (*Permission denied): "
-            "give the path of a file in a folder that you may write to"
-        ]
+        ["ERROR: file 'it.json' from command line --mp-trace cannot be written (*Permission denied): give the *"]
     )
 
 

@@ -16,6 +16,7 @@ from .._deadlocks import Vigil, names_of_children
 from .._errors import ChildDied, ChildStuck, MpcheckError, UnseenFailure
 from .._excerpts import repr_of
 from .._history._chronicle import Event
+from .._history._held import held_words
 from .._history._recollection import LAST, Recollection
 from .._process_facts import ProcessFacts
 from .._records import ChildReport, Outcome, ProcessId, Raised, Returned, Stuck
@@ -284,7 +285,7 @@ class Child:
             stderr=self._output("stderr", EVIDENCE_LIMIT),
             stacks=stacks,
             processes=processes,
-            facts=self._worker.facts(),
             events=self.events[-LAST:] if recall else (),
             seen_at=seen_at,
+            facts=(*self._worker.facts(), *held_words(self._worker.identity)),
         )

@@ -169,6 +169,7 @@ def install_finder(files: Iterable[ModuleFile]) -> None:
     new = {file.name: file for file in files}
     if new and finder is None:
         finder = _Finder()
-        sys.meta_path.insert(0, finder)
+        # a watch has to hear of these imports too
+        sys.meta_path.insert(int(getattr(sys.meta_path[0], "stays_first", False)), finder)
     if finder is not None:
         finder.files |= new

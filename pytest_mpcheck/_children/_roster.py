@@ -22,6 +22,7 @@ from .._autopsy._examination import Known, examine, stacks_words
 from .._autopsy._memory import MemoryWatch
 from .._autopsy._origin import origin
 from .._errors import ChildDied, ChildStuck, MpcheckError, NotPicklable
+from .._history._held import held_words
 from .._history._recollection import LAST, Recollection
 from .._records import ChildReport, Deadlock, Exited, Outcome, ProcessId, Signalled, Stuck
 from .._words import RAISE_THE_LIMIT, ending, message
@@ -103,9 +104,9 @@ class Member:
             stderr=self.station.read("stderr", EVIDENCE_LIMIT),
             stacks=stacks_words(processes) if stuck else "",
             processes=processes,
-            facts=self._memory.facts(self.exitcode),
             events=self._recollection.events(process)[-LAST:] if recall else (),
             seen_at=self._recollection.now(),
+            facts=(*self._memory.facts(self.exitcode), *held_words(process)),
         )
 
     def known(self) -> dict[int, Known]:

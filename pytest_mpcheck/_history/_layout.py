@@ -24,6 +24,7 @@ __all__ = [
     "FIRST_SLOT",
     "HEAD",
     "INLINE",
+    "KEY",
     "LENGTH_MAX",
     "LINK",
     "LONG",
@@ -51,6 +52,9 @@ __all__ = [
 
 VARIABLE = "MPCHECK_HISTORY"
 """The variable of the environment that names the folder of the log to every program that is started in it."""
+
+KEY = "mpcheck_history"
+"""Where a process of `multiprocessing` has that in its configuration, and what came before it."""
 
 CONTROL = "control"
 """The file in that folder that says which test listens."""

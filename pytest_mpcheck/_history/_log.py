@@ -9,9 +9,10 @@ the process ends.
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Mapping, Sequence
 
-from ._layout import BEGIN, END, EPOCH_MASK, LINK, MARK, POINT, VARIABLE
+from ._layout import BEGIN, END, EPOCH_MASK, KEY, LINK, MARK, POINT, VARIABLE
 
 TYPE_CHECKING = False  # typing itself would cost every child a millisecond
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
     from ._ring import Ring
 
-__all__ = ["LIMIT", "checkpoint", "follow", "here", "listen", "record_again", "set_epoch", "span"]
+__all__ = ["LIMIT", "checkpoint", "follow", "here", "listen", "listens", "record_again", "set_epoch", "span"]
 
 LIMIT = 64 * 1024 * 1024
 """How large the file of a source may become, in bytes, where nobody says."""
@@ -130,6 +131,10 @@ def listen(
             _control = open_word(folder)
         except (OSError, ValueError):  # the run that it belonged to is over
             _folder = None
+    if folder and _control[0] > EPOCH_MASK:
+        from ._rules import load
+
+        load(folder, _control[0] >> 32)  # which begins the watches: what is imported from now on may be watched
 
 
 def set_epoch(number: int | None) -> None:
@@ -143,12 +148,51 @@ def set_epoch(number: int | None) -> None:
     _forget()
 
 
-def here() -> tuple[str, int] | None:
-    """Return the place where this process stands: its key and the last sequence number; ``None`` if nobody listens."""
+def listens() -> bool:
+    """Return whether what is recorded now is for a test."""
     word = _control[0]
-    if word == _idle or (word != _heard and not _hear()) or _ring is None:
+    return word != _idle and (word == _heard or _hear())
+
+
+def here() -> tuple[str, int] | None:
+    """Return the place where this process stands, for `follow`: its key and the last sequence number.
+
+    Before it has recorded anything, it is the place that it came after. ``None`` if nobody listens, or nothing came
+    before.
+    """
+    if not _control[0] & EPOCH_MASK:
         return None
-    return _ring.key, _ring.taken() - 1
+    return _origin if _ring is None else (_ring.key, _ring.taken() - 1)
+
+
+def binding() -> int | None:
+    """Return the test that this process is bound to, as of `set_epoch`."""
+    return _bound
+
+
+def epoch() -> int:
+    """Return the test that what is recorded here counts to; 0 when nobody listens."""
+    listening = _control[0] & EPOCH_MASK
+    return _bound if _bound is not None and listening else listening
+
+
+def given() -> tuple[str | None, int, int | None, tuple[str, int] | None]:
+    """Return what a process has to know that is started now: folder, limit, binding and place."""
+    return _folder, _limit, _bound, here()
+
+
+def has_rules() -> bool:
+    """Return whether somebody waits for events, or watches functions."""
+    return _control[0] > EPOCH_MASK
+
+
+def sources() -> tuple[str, ...]:
+    """Return the keys of all sources, and the names of what else is in the folder; none when nobody listens.
+
+    Raises:
+        OSError: There is no folder any more.
+    """
+    return tuple(os.listdir(_folder)) if _folder and _control[0] & EPOCH_MASK else ()
 
 
 def follow(kind: str, key: str, sequence: int = -1) -> None:
@@ -178,10 +222,10 @@ def record_again(kind: int, name: str, data: Mapping[Any, object]) -> int:
 def _hear() -> bool:
     """Take notice of what the control word says; return whether somebody listens."""
     global _idle, _heard, _epoch, _record, _ring  # noqa: PLW0603
-    if _folder is None:
-        named = os.environ.get(VARIABLE)
-        if named:
-            listen(named)
+    if _folder is None and _is_expected():
+        from ._attach import find
+
+        find()
     word = _control[0]
     if not word & EPOCH_MASK or _folder is None:
         _idle = word
@@ -195,6 +239,10 @@ def _hear() -> bool:
             _idle = word
             return False
     _ring, _record = ring, ring.record
+    if word > EPOCH_MASK:
+        from ._rules import load
+
+        _record = load(_folder, word >> 32).recorder(ring)
     if epoch != _epoch:
         ring.begin_epoch(epoch)
         _epoch = epoch
@@ -203,10 +251,14 @@ def _hear() -> bool:
     return True
 
 
+def _is_expected() -> bool:
+    """Return whether this process was told of a log, in either of the two ways."""
+    processes = sys.modules.get("multiprocessing.process")
+    return VARIABLE in os.environ or (processes is not None and KEY in processes.current_process()._config)
+
+
 def _open(folder: str) -> Ring:
     """Make the file of this source."""
-    import sys
-
     from .. import _platforms
     from ._ring import Ring
 

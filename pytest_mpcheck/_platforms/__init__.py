@@ -7,6 +7,7 @@
 `follow_parent(fd)`    make this process end when the other end of ``fd`` closes, however that comes about
 `group_members(pid)`   the living processes of the group that ``pid`` leads, as command lines
 `end_group(pid)`       end every process of that group
+`end_self()`           end this process at once, as if somebody had killed it
 `memory_kills()`       how many processes the kernel has killed for want of memory; ``None`` where
                        nobody counts
 `stacks_file(pid, n)`  the file into which a process would write its stacks if it got signal ``n``;
@@ -57,6 +58,7 @@ __all__ = [
     "doors",
     "end",
     "end_group",
+    "end_self",
     "event_clock",
     "exit_handle",
     "find",

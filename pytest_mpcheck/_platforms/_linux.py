@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .._records import ProcessId
 from ._kinship import Kin
-from ._posix import doors, end_group, first_end, group_members, start_apart
+from ._posix import doors, end_group, end_self, first_end, group_members, start_apart
 
 if TYPE_CHECKING:
     from .._process_facts import ProcessFacts, Straggler, ThreadWait
@@ -25,6 +25,7 @@ __all__ = [
     "doors",
     "end",
     "end_group",
+    "end_self",
     "event_clock",
     "exit_handle",
     "find",

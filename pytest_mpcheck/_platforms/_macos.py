@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 
 from ._anywhere import end, find, is_alive, kin, memory_kills, stacks_file, start_token, tree_of, waits_of
-from ._posix import doors, end_group, first_end, group_members, start_apart
+from ._posix import doors, end_group, end_self, first_end, group_members, start_apart
 from ._watcher import follow_parent
 
 __all__ = [
@@ -19,6 +19,7 @@ __all__ = [
     "doors",
     "end",
     "end_group",
+    "end_self",
     "event_clock",
     "exit_handle",
     "find",

@@ -13,7 +13,7 @@ from typing import Any
 from .. import _platforms
 from .._records import ProcessId
 
-__all__ = ["doors", "end_group", "first_end", "group_members", "start_apart"]
+__all__ = ["doors", "end_group", "end_self", "first_end", "group_members", "start_apart"]
 
 _LOOK = 100
 """How often to look after a process that nothing can be waited on for, in milliseconds."""
@@ -42,6 +42,12 @@ def end_group(pid: int) -> None:
     if sys.platform != "win32":
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(pid, signal.SIGKILL)
+
+
+def end_self() -> None:
+    """End this process as a signal that nobody can catch does; nothing of it runs any more."""
+    if sys.platform != "win32":  # pragma: ends by SIGKILL
+        os.kill(os.getpid(), signal.SIGKILL)
 
 
 def first_end(pipe: int, processes: Sequence[ProcessId]) -> ProcessId | None:

@@ -1,0 +1,243 @@
+"""A stand-in for an object that processes share: it does what the object does, and records each call of it.
+
+Guarantees: whoever has it meets the object: `isinstance`, attributes, operators, context managers, iteration, and what
+pickles, and when. Each call of a public method is a span: its begin has the arguments, its end the ``result``, or what
+was ``raised``. What is sent is stamped where only a pickle carries it, see `_stamp`. Stand-ins are equal to each other
+and to the object when their objects are.
+
+While nobody listens a call costs little more than that of the object.
+
+Not recorded are names that begin with an underscore, comparisons, arithmetic, `len()` and the call of `iter()`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from ._kinds import Call, Kind, kind_of
+from ._log import here, listens, span
+from ._stamp import Stamped
+
+TYPE_CHECKING = False  # typing itself would cost every child a millisecond
+if TYPE_CHECKING:
+    from typing import Any
+
+__all__ = ["StandIn", "name_of", "stand_in"]
+
+_CARRIERS = frozenset(
+    (
+        "multiprocessing.queues.Queue",
+        "multiprocessing.queues.JoinableQueue",
+        "multiprocessing.queues.SimpleQueue",
+        "multiprocessing.connection.Connection",
+        "multiprocessing.connection.PipeConnection",
+    )
+)
+"""Classes that pickle what they are sent and do nothing else with it; a subclass might."""
+
+_OWN = frozenset(
+    (
+        "__class__",
+        "__class_getitem__",
+        "__del__",
+        "__delattr__",
+        "__dir__",
+        "__eq__",
+        "__getattr__",
+        "__getattribute__",
+        "__getstate__",
+        "__hash__",
+        "__init__",
+        "__init_subclass__",
+        "__ne__",
+        "__new__",
+        "__reduce__",
+        "__reduce_ex__",
+        "__release_buffer__",
+        "__repr__",
+        "__setattr__",
+        "__setstate__",
+        "__sizeof__",
+        "__str__",
+        "__subclasshook__",
+    )
+)
+"""Special methods that a stand-in has itself, or that are no business of it."""
+
+_classes: dict[type, type[StandIn]] = {}
+
+
+class StandIn:
+    """Base of all stand-ins; `stand_in` makes them."""
+
+    __slots__ = ("__weakref__", "_mpcheck_name", "_mpcheck_original")
+    _mpcheck_kind: Kind
+    _mpcheck_name: str
+    _mpcheck_original: Any
+
+    @property  # type: ignore[misc]
+    def __class__(self) -> type:  # type: ignore[override]
+        """The class of the object, for `isinstance`."""
+        return type(self._mpcheck_original)
+
+    def __getattr__(self, name: str) -> Any:
+        original, kind = self._mpcheck_original, self._mpcheck_kind
+        if field := _field(kind, name, 0):
+            with _span_of(self, field) as this:
+                value = getattr(original, name)
+                this.note(result=_recordable(value))
+            return value
+        value = getattr(original, name)
+        if name == "get_lock" and kind.guards:
+            return lambda: stand_in(value(), f"{self._mpcheck_name}_lock")
+        if name.startswith("_") or name in kind.silent or not callable(value) or isinstance(value, type):
+            return value
+        return _recording(name, kind.calls.get(name) or _call_of(name, value)).__get__(self)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if field := _field(self._mpcheck_kind, name, 1):
+            with _span_of(self, field, value=_recordable(value)):
+                setattr(self._mpcheck_original, name, value)
+        else:
+            setattr(self._mpcheck_original, name, value)
+
+    def __delattr__(self, name: str) -> None:
+        if field := _field(self._mpcheck_kind, name, 2):
+            with _span_of(self, field):
+                delattr(self._mpcheck_original, name)
+        else:
+            delattr(self._mpcheck_original, name)
+
+    def __dir__(self) -> list[str]:
+        return dir(self._mpcheck_original)
+
+    def __eq__(self, other: object) -> bool:
+        return bool(self._mpcheck_original == _bare(other))
+
+    def __hash__(self) -> int:
+        return hash(self._mpcheck_original)
+
+    def __repr__(self) -> str:
+        return f"<recorded as {self._mpcheck_name!r}: {self._mpcheck_original!r}>"
+
+    def __str__(self) -> str:
+        return str(self._mpcheck_original)
+
+    def __reduce__(self) -> tuple[Callable[[object, str], StandIn], tuple[object, str]]:
+        return stand_in, (self._mpcheck_original, self._mpcheck_name)
+
+
+def stand_in(original: Any, name: str) -> StandIn:
+    """Make a stand-in.
+
+    Args:
+        original: The object.
+        name: What comes before the dot in the names of its spans.
+    """
+    cls = type(original)
+    made = _classes.get(cls)
+    if made is None:
+        made = _classes[cls] = _class_for(cls, kind_of(cls))
+    this = object.__new__(made)
+    object.__setattr__(this, "_mpcheck_original", original)
+    object.__setattr__(this, "_mpcheck_name", name)
+    return this
+
+
+def name_of(value: object) -> str | None:
+    """Return the name under which something is recorded, ``None`` when it is no stand-in."""
+    return value._mpcheck_name if issubclass(type(value), StandIn) else None  # type: ignore[attr-defined]
+
+
+def _class_for(cls: type, kind: Kind) -> type[StandIn]:
+    """Make the class of the stand-ins for the objects of a class: special methods are looked up there."""
+    stamps = f"{cls.__module__}.{cls.__qualname__}" in _CARRIERS
+    members: dict[str, Any] = {"__slots__": (), "_mpcheck_kind": kind}
+    for name in dir(cls):
+        method = getattr(cls, name, None)
+        is_special = name.startswith("__") and name.endswith("__")
+        if name in _OWN or (name.startswith("_") and not is_special) or not callable(method):
+            continue
+        if isinstance(method, type) or name in StandIn.__dict__:
+            continue
+        if name in kind.calls:
+            members[name] = _recording(name, kind.calls[name], stamps)
+        elif is_special:
+            members[name] = _passing(name)
+        elif name not in kind.silent:
+            members[name] = _recording(name, _call_of(name, method), stamps)
+    return type(cls.__name__, (StandIn,), members)
+
+
+def _field(kind: Kind, name: str, access: int) -> tuple[str, dict[str, object]] | None:
+    """Return as what an access to an attribute is recorded, its operation and its data; ``None``: not at all.
+
+    Args:
+        kind: The kind of the object.
+        name: The attribute.
+        access: 0 for reading, 1 for writing, 2 for deleting.
+    """
+    if name in kind.attributes and access < 2:
+        return kind.attributes[name][access], {}
+    if not kind.fields or name.startswith("_") or name in kind.silent or name in kind.calls:
+        return None
+    return ("get", "set", "delete")[access], {"key": name}
+
+
+def _span_of(this: StandIn, field: tuple[str, dict[str, object]], **data: object) -> span:
+    operation, key = field
+    return span(f"{this._mpcheck_name}.{operation}", **key, **data)
+
+
+def _recording(name: str, call: Call, stamps: bool = False) -> Callable[..., Any]:
+    """Make a method that records its call."""
+
+    def method(self: StandIn, /, *args: Any, **kwargs: Any) -> Any:
+        original, kind = self._mpcheck_original, self._mpcheck_kind
+        function = getattr(original, name)
+        if not listens():
+            result = function(*args, **kwargs)
+            return self if result is original else result
+        operation, data = call.told(args, kwargs)
+        prefix = f"{self._mpcheck_name}_lock" if name in kind.guards else self._mpcheck_name
+        with span(f"{prefix}.{operation}", **{key: _recordable(value) for key, value in data.items()}) as this:
+            if stamps and call.sends and args and (place := here()):
+                args = (Stamped(args[0], place), *args[1:])
+            result = function(*args, **kwargs)
+            told = None if result is original else _recordable(result)
+            this.note(result=told, **({call.gives: told} if call.gives else {}))
+        return self if result is original else result
+
+    method.__name__ = name
+    return method
+
+
+def _passing(name: str) -> Callable[..., Any]:
+    """Make a method that passes its call on."""
+
+    def method(self: StandIn, /, *args: Any, **kwargs: Any) -> Any:
+        original = self._mpcheck_original
+        result = getattr(original, name)(*map(_bare, args), **kwargs)
+        return self if result is original else result
+
+    method.__name__ = name
+    return method
+
+
+def _call_of(name: str, method: Any) -> Call:
+    """Return how a method is recorded that no kind knows: its arguments by the names that its definition gives them."""
+    function = getattr(method, "__func__", method)
+    code = getattr(function, "__code__", None)
+    if code is None:
+        return Call(name)
+    return Call(name, *code.co_varnames[1 : code.co_argcount])
+
+
+def _bare(value: Any) -> Any:
+    return value._mpcheck_original if issubclass(type(value), StandIn) else value
+
+
+def _recordable(value: object) -> object:
+    """Return a value, or its repr where a copy would do harm: a connection closes what it is a copy of."""
+    cls = type(value)
+    return repr(value) if issubclass(cls, StandIn) or cls.__module__.startswith("multiprocessing") else value

@@ -1,0 +1,138 @@
+"""The ways by which processes start, end, and send each other something, and what stands there to take notice.
+
+Guarantees: each function that is replaced does what it did, and is put back by `close`; what somebody else has put in
+its place since stays. What has not been imported is not imported for it: at each start of a process we look again.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import sys
+from collections.abc import Callable
+
+from . import _log
+from ._stamps import Errand, dumps, loads
+from ._stowaway import see_off
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+__all__ = ["close", "open_all", "replace_all"]
+
+
+def _starting(start: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(start)
+    def starting(process: Any) -> Any:
+        __tracebackhide__ = True
+        replace_all()
+        see_off(process)
+        try:
+            return start(process)
+        finally:
+            replace_all()  # it has imported what its start method needs
+
+    return starting
+
+
+def _ending(wait: Callable[..., Any]) -> Callable[..., Any]:
+    """Take notice when a function collects the exit status of a process; it may do so in another thread meanwhile."""
+
+    @functools.wraps(wait)
+    def ending(process: Any, *args: Any, **kwargs: Any) -> Any:
+        __tracebackhide__ = True
+        had_ended = process.returncode is not None
+        result = wait(process, *args, **kwargs)
+        if not had_ended and process.returncode is not None:
+            _has_ended(process.pid)
+        return result
+
+    return ending
+
+
+def _submitting(submit: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(submit)
+    def submitting(pool: Any, /, *args: Any, **kwargs: Any) -> Any:
+        __tracebackhide__ = True
+        if _sends(pool):
+            if args:
+                args = Errand(args[0]), *args[1:]
+            elif "func" in kwargs:
+                kwargs["func"] = Errand(kwargs["func"])
+        return submit(pool, *args, **kwargs)
+
+    return submitting
+
+
+def _sends(pool: Any) -> bool:
+    """Return whether the tasks of a pool are sent to other processes."""
+    module = sys.modules.get("multiprocessing.pool")
+    return module is None or not isinstance(pool, module.ThreadPool)
+
+
+def _has_ended(pid: int) -> None:
+    """Record that all which a process has recorded, and its interpreters, came before what we record from now on.
+
+    Those that had the same number before it have ended too.
+    """
+    with contextlib.suppress(OSError):  # the run is over
+        for key in _log.sources():
+            if key.startswith(f"{pid}-"):
+                _log.follow("join", key)
+
+
+def _always(function: Any) -> Callable[..., Any]:
+    return lambda _: function
+
+
+_POOL = "multiprocessing.pool", "Pool"
+
+_WAYS: tuple[tuple[str, str, str, Callable[..., Any]], ...] = (
+    ("multiprocessing.process", "BaseProcess", "start", _starting),
+    ("multiprocessing.popen_fork", "Popen", "poll", _ending),
+    ("multiprocessing.popen_forkserver", "Popen", "poll", _ending),
+    ("multiprocessing.popen_spawn_win32", "Popen", "wait", _ending),
+    ("subprocess", "Popen", "_internal_poll", _ending),
+    ("subprocess", "Popen", "_wait", _ending),
+    ("multiprocessing.reduction", "ForkingPickler", "dumps", _always(classmethod(dumps))),
+    ("multiprocessing.reduction", "ForkingPickler", "loads", _always(staticmethod(loads))),
+    *((*_POOL, name, _submitting) for name in ("apply_async", "_map_async", "imap", "imap_unordered")),
+    ("concurrent.futures.process", "ProcessPoolExecutor", "submit", _submitting),
+)
+"""A class of a module, a function of it, and what makes of that function the one that takes its place."""
+
+_replaced: dict[tuple[str, str, str], tuple[Any, Any]] = {}
+
+_users = 0
+
+
+def open_all() -> None:
+    """Begin to take notice. What was opened twice is to be closed twice."""
+    global _users  # noqa: PLW0603
+    _users += 1
+    replace_all()
+
+
+def close() -> None:
+    """Put back what was there before."""
+    global _users  # noqa: PLW0603
+    _users -= 1
+    if _users:
+        return
+    for (module, class_name, name), (original, replacement) in _replaced.items():
+        owner = getattr(sys.modules[module], class_name)
+        if vars(owner).get(name) is replacement:
+            setattr(owner, name, original)
+    _replaced.clear()
+
+
+def replace_all() -> None:
+    """Take notice of what has been imported meanwhile, too."""
+    for module, class_name, name, make in _WAYS:
+        if module in sys.modules and (module, class_name, name) not in _replaced:
+            owner = getattr(sys.modules[module], class_name)
+            original = vars(owner)[name]
+            replacement = make(original)
+            _replaced[module, class_name, name] = original, replacement
+            setattr(owner, name, replacement)
