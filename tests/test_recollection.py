@@ -68,8 +68,8 @@ def wait_for_ever() -> None:
 @PROCESSES
 def test_child_has_its_events_and_nobody_elses(nursery: Nursery, memory: Memory) -> None:
     child = nursery.start(wait_for_ever, (), None, None)
-    assert child.events == ()
-    assert child.report().events == ()
+    assert not child.events
+    assert not child.report().events
     memory.remember(child.report().process, LAST + 5)
     assert [event.data["n"] for event in child.events] == list(range(LAST + 5))
     report = child.report()

@@ -160,3 +160,77 @@ def test_trouble_with_the_file_is_told_and_ends_no_test(pytester: pytest.Pyteste
     result.assert_outcomes(passed=2)
     result.stdout.fnmatch_lines(["*- no trace was written: *No such file or directory*"])
     assert not (pytester.path / "it.json").exists()
+
+
+RECORDING = """
+    import os
+    import signal
+    import threading
+
+    from pytest_mpcheck import ChildDied, checkpoint, span
+
+    def work(item):
+        checkpoint("got", item=item)
+        with span("work", item=item) as working:
+            working.note(result=2 * item)
+
+    def in_two_threads(item):
+        work(item)
+        thread = threading.Thread(target=work, args=(item + 1,))
+        thread.start()
+        thread.join()
+
+    def be_killed():
+        with span("never ends"):
+            os.kill(os.getpid(), getattr(signal, "SIGKILL", signal.SIGTERM))
+
+    def put(queue):
+        queue.put("thing")
+
+    def arrive():
+        checkpoint("arrived")
+
+    def test_spans(mp_process):
+        checkpoint("here")
+        child = mp_process(in_two_threads, 3)
+        child.join()
+        assert [event.name for event in child.events] == ["got", "work", "work"] * 2
+
+    def test_killed(mp_process):
+        child = mp_process(be_killed)
+        try:
+            child.result()
+        except ChildDied as error:
+            assert "last of what it recorded, before it was seen so:" in str(error)
+            assert "never ends begins" in str(error)
+            assert [event.name for event in error.report.events] == ["never ends"]
+
+    def test_message(mp_process, mp_context, mp_history):
+        queue = mp_history.recorded(mp_context.SimpleQueue(), "queue")
+        child = mp_process(put, queue)
+        assert queue.get() == "thing"
+        child.join()
+
+    def test_hold(mp_process, mp_history):
+        with mp_history.hold("arrived") as held:
+            child = mp_process(arrive)
+            held.wait()
+        child.join()
+"""
+
+
+@pytest.mark.parametrize("workers", ["0", "2"])
+def test_what_was_recorded_is_there_under_every_start_method(pytester: pytest.Pytester, workers: str) -> None:
+    pytester.makepyfile(RECORDING)
+    result = pytester.runpytest_subprocess("--mp-trace=it.json", f"-n{workers}")
+    result.assert_outcomes(passed=12)
+    trace = read_trace(pytester.path / "it.json")
+    assert sorted(event["args"]["result"] for event in trace.find("work")) == [6, 6, 6, 8, 8, 8]
+    assert {trace.around(event)[0].partition("::")[2] for event in trace.find("here", "i")} == {
+        f"test_spans[{method}]" for method in METHODS
+    }
+    assert len({event["tid"] for event in trace.find("work")}) == 6
+    assert [event["args"]["no end"] for event in trace.find("never ends")] == ["ended by SIGKILL"] * 3
+    for arrows in (trace.arrows("message"), trace.arrows("hold")):
+        assert len(arrows) >= 3
+        assert all(before.startswith("pytest") != after.startswith("pytest") for before, after in arrows)

@@ -90,7 +90,7 @@ def _link(record: Record, source: int, numbers: dict[str, int], last: Sequence[i
         return None
     kind: Any = record.name
     before = EventId(other, last[other] if sequence < 0 else sequence)
-    return Link(kind, before, EventId(source, record.ticket))
+    return Link(kind, before, EventId(source, record.ticket), record.at, record.thread)
 
 
 def _in_order(events: Sequence[Sequence[Event]], links: Iterable[Link]) -> Iterable[Event]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable
 from itertools import count
+from typing import NamedTuple
 
 from .._history._chronicle import Chronicle, Event, EventId, Link, Span
 from .._records import ProcessId
@@ -55,6 +56,15 @@ def names_of(chronicle: Chronicle, lives: Iterable[Life]) -> dict[ProcessId, str
     return names
 
 
+class _Place(NamedTuple):
+    """Where an event or a link stands in a source, when it was recorded, and by which thread."""
+
+    sequence: int
+    at: int
+    thread: int
+    is_event: bool
+
+
 class _Drawing:
     def __init__(self, test: TracedTest, chronicle: Chronicle, lives: Iterable[Life]) -> None:
         self._test = test
@@ -64,11 +74,16 @@ class _Drawing:
         self._tracks = Tracks()
         self._flows = count(1)
         self._marks: list[tuple[int, int, Mark]] = []  # after what decides at the same moment
-        self._by_source: list[list[Event]] = [[] for _ in chronicle.sources]
+        self._places: list[list[_Place]] = [[] for _ in chronicle.sources]
+        self._drawn: set[tuple[str, EventId, EventId]] = set()
         for event in chronicle.events:
-            self._by_source[event.id.source].append(event)
-        for events in self._by_source:
-            events.sort(key=_sequence)
+            at = event.at - (event.kind == "end")  # where an arrow meets a span's end it is still within the span
+            self._places[event.id.source].append(_Place(event.sequence, at, event.thread, True))
+        for link in chronicle.links:
+            if link.at:
+                self._places[link.after.source].append(_Place(link.after.sequence, link.at, link.thread, False))
+        for places in self._places:
+            places.sort()
 
     def lay_out(self) -> None:
         """Find out who was there when, and put everything on its track."""
@@ -106,21 +121,28 @@ class _Drawing:
             self._arrow("join", Point(home, life.end - 1), Point(waiter, life.end))
 
     def _link(self, link: Link) -> None:
-        """Draw a link as an arrow between the events next to it, unless what is known of a life has drawn it."""
+        """Draw a link as an arrow between what was recorded next to it, unless a life has drawn it already."""
         whose = link.after if link.kind == "start" else link.before
         life = self._lives.get(self._chronicle.sources[whose.source].process)
         if life and (link.kind == "start" or (link.kind == "join" and life.end is not None)):
             return
-        earlier, later = self._by_source[link.before.source], self._by_source[link.after.source]
+        earlier, later = self._places[link.before.source], self._places[link.after.source]
         before = bisect_right(earlier, link.before.sequence, key=_sequence)
         after = bisect_left(later, link.after.sequence, key=_sequence)
-        if before > 0 and after < len(later):
-            self._arrow(link.kind, self._point(earlier[before - 1]), self._point(later[after]))
+        if after == len(later):
+            return  # what has recorded it has had to make room
+        following = next((place.sequence for place in later[after:] if place.is_event), -1)
+        what = link.kind, link.before, EventId(link.after.source, following)
+        if what not in self._drawn:  # a message may have been noted twice on its way
+            self._drawn.add(what)
+            arrives = self._point(link.after, later[after])
+            process = self._chronicle.sources[link.before.source].process
+            home = Point(self._tracks.home(process, arrives.at), arrives.at)
+            self._arrow(link.kind, self._point(link.before, earlier[before - 1]) if before else home, arrives)
 
-    def _point(self, event: Event) -> Point:
-        """Return where an arrow meets an event: for the end of a span, still within the span."""
-        at = event.at - (event.kind == "end")
-        return Point(self._tracks.thread(event.process, event.thread, at), at)
+    def _point(self, where: EventId, place: _Place) -> Point:
+        process = self._chronicle.sources[where.source].process
+        return Point(self._tracks.thread(process, place.thread, place.at), place.at)
 
     def _arrow(self, kind: str, before: Point, after: Point) -> None:
         flow = next(self._flows)
@@ -176,5 +198,5 @@ class _Drawing:
         return "the test was over before anybody saw it end"
 
 
-def _sequence(event: Event) -> int:
-    return event.sequence
+def _sequence(place: _Place) -> int:
+    return place.sequence
