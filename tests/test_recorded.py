@@ -8,50 +8,24 @@ import multiprocessing
 import multiprocessing.connection
 import multiprocessing.managers
 import multiprocessing.queues
-import operator
 import os
 import pickle
 import queue
+import re
 import threading
 from collections.abc import Callable, Iterator
 from multiprocessing.context import BaseContext
 from multiprocessing.pool import Pool
-from types import SimpleNamespace
+from queue import Empty, Full
 from typing import Any
 
 import pytest
 
-from pytest_mpcheck import MpcheckError, span
+from pytest_mpcheck import History, MpcheckError, checkpoint, models
+from pytest_mpcheck._history._recorded import Recorder
+from pytest_mpcheck._history._stamp import Stamped
+from pytest_mpcheck._history._stand_in import name_of
 from pytest_mpcheck.fixtures import ProcessFactory
-
-
-@pytest.fixture
-def mp_history(tmp_path: Any, monkeypatch: Any) -> Iterator[Any]:
-    from pytest_mpcheck._history import _log
-    from pytest_mpcheck._history._control import Control
-    from pytest_mpcheck._history._holds import Holds
-    from pytest_mpcheck._history._reading import read_chronicle
-    from pytest_mpcheck._history._recorded import Recorder
-
-    folder = str(tmp_path / "history")
-    os.mkdir(folder)
-    control = Control(folder)
-    control.epoch = 7
-    monkeypatch.setenv("MPCHECK_HISTORY", folder)
-    _log.listen(folder)
-
-    recording: Any = SimpleNamespace(timeout=20, epoch=7, chronicle=lambda: read_chronicle(folder, 7))
-    recording.folder = folder
-    holds: Any = Holds(recording)
-    history: Any = SimpleNamespace(chronicle=recording.chronicle)
-    history.spans = lambda name=None, process=None: [
-        one for one in recording.chronicle().spans(name) if process is None or one.begin.process.pid == process.pid
-    ]
-    history.recorded = Recorder().recorded
-    history.hold, history.watch = holds.hold, holds.watch
-    yield history
-    holds.close()
-    control.epoch = 0
 
 
 @pytest.fixture
@@ -60,10 +34,55 @@ def manager(mp_context: BaseContext) -> Iterator[multiprocessing.managers.SyncMa
         yield manager
 
 
+class Curious(multiprocessing.queues.SimpleQueue[Any]):
+    """A queue that looks at what is put into it."""
+
+    def put(self, obj: Any) -> None:
+        assert type(obj) is list
+        super().put(obj)
+
+    def get(self) -> Any:
+        return super().get()
+
+
+def send_one(target: Any) -> None:
+    checkpoint("before sending")
+    (target.send if hasattr(target, "send") else target.put)(["item"])
+
+
+def receive(source: Any) -> Any:
+    return (source.recv if hasattr(source, "recv") else source.get)()
+
+
+_kept: Any = None
+
+
+def keep(shared: Any) -> None:
+    global _kept
+    _kept = shared
+
+
+def add_to_kept(number: int) -> None:
+    with _kept.get_lock():
+        _kept.value += number
+
+
+@pytest.fixture
+def context() -> BaseContext:
+    """For tests that start nothing, and so are no `mp` tests."""
+    return multiprocessing.get_context("spawn")
+
+
+@pytest.fixture(scope="module")
+def context_manager() -> Iterator[multiprocessing.managers.SyncManager]:
+    with multiprocessing.get_context("spawn").Manager() as manager:
+        yield manager
+
+
 Told = tuple[str, dict[str, object]]
 
 
-def told(history: Any, *, process: Any = None) -> list[Told]:
+def told(history: History, *, process: Any = None) -> list[Told]:
     """Return the spans, with what is known of them; without a result that is none."""
     return [
         (span.name, {name: value for name, value in span.data.items() if (name, value) != ("result", None)})
@@ -122,14 +141,12 @@ def use_simple_queue(queue: Any) -> None:
 def use_manager_queue(queue: Any) -> None:
     queue.put(1)
     queue.put_nowait(2)
-    with pytest.raises(BaseException, match="") as caught:
+    with pytest.raises(Full):
         queue.put(3, False)
-    assert type(caught.value).__name__ == "Full"
     assert queue.get() == 1
     assert queue.get_nowait() == 2
-    with pytest.raises(BaseException, match="") as caught:
+    with pytest.raises(Empty):
         queue.get_nowait()
-    assert type(caught.value).__name__ == "Empty"
 
 
 def use_connection(connection: Any) -> None:
@@ -234,7 +251,7 @@ def use_list(shared: Any) -> None:
     shared *= 1
     del shared[0]
     assert shared.pop() == 3
-    assert shared + [0] == [2, 0]
+    assert shared * 2 == [2, 2]
 
 
 def use_account(account: Any) -> None:
@@ -264,8 +281,8 @@ def got(name: str, item: object, **more: object) -> Told:
     return name, {**more, "result": item, "item": item}
 
 
-NOT = {"result": False}
-YES = {"result": True}
+NOT: dict[str, object] = {"result": False}
+YES: dict[str, object] = {"result": True}
 
 Maker = Callable[[Any, Any], Any]
 KINDS: dict[str, tuple[Maker, Callable[[Any], None], list[Told]]] = {
@@ -459,15 +476,236 @@ KINDS: dict[str, tuple[Maker, Callable[[Any], None], list[Told]]] = {
 """How to make an object of each kind, what to do with it, and what is to stand in the history then."""
 
 
+def needs_manager(kind: str) -> bool:
+    return "manager" in kind or kind in ("namespace", "dict", "list")
+
+
+def hash_of(thing: object) -> int | str:
+    try:
+        return hash(thing)
+    except TypeError as error:
+        return str(error)
+
+
 class TestKinds:
     @pytest.mark.parametrize("kind", KINDS)
     def test_what_is_done_in_a_child_is_recorded(
-        self, kind: str, mp_process: ProcessFactory, mp_context: BaseContext, mp_history: Any, request: Any
+        self, kind: str, mp_process: ProcessFactory, mp_context: BaseContext, mp_history: History, request: Any
     ) -> None:
         make, use, expected = KINDS[kind]
-        needs_manager = "manager" in kind or kind in ("namespace", "dict", "list")
-        manager = request.getfixturevalue("manager") if needs_manager else None
+        manager = request.getfixturevalue("manager") if needs_manager(kind) else None
         shared = mp_history.recorded(make(mp_context, manager))
         child = mp_process(use, shared)
         child.result()
         assert told(mp_history, process=child) == expected
+
+    def test_what_processes_do_together_suits_the_model(
+        self, mp_process: ProcessFactory, mp_context: BaseContext, mp_history: History
+    ) -> None:
+        lock = mp_history.recorded(mp_context.Lock())
+        for child in [mp_process(use_lock, lock) for _ in range(2)]:
+            child.result()
+        mp_history.assert_linearizable(models.Lock, "lock")
+
+    def test_workers_of_a_pool_record_what_they_do(
+        self, mp_pool: Callable[..., Pool], mp_context: BaseContext, mp_history: History
+    ) -> None:
+        value = mp_history.recorded(mp_context.Value("i", 0))
+        mp_pool(2, keep, (value,)).map(add_to_kept, [1, 2, 3])
+        assert mp_history.spans("value.read")[0].begin.process.pid != os.getpid()
+        mp_history.assert_linearizable(models.Register(0), "value")
+        assert value.value == 6
+
+    def test_threads_record_what_they_do(self, mp_history: History) -> None:
+        letters: queue.Queue[str] = mp_history.recorded(queue.Queue())
+        thread = threading.Thread(target=letters.put, args=("a",))
+        thread.start()
+        assert letters.get() == "a"
+        thread.join()
+        mp_history.assert_linearizable(models.Queue, "queue")
+        threads = {one.begin.thread for one in mp_history.spans()}
+        assert threads == {thread.ident, threading.get_ident()}
+
+    def test_arithmetic_on_unknown_objects_is_not_recorded(self, mp_history: History) -> None:
+        account = mp_history.recorded(Account(1))
+        assert (len(account), account < Account(2)) == (1, True)
+        account += 1
+        assert account.balance == 2
+        assert mp_history.spans() == ()
+
+
+class TestLikeness:
+    """A stand-in is like its object, in all that does not record."""
+
+    @pytest.mark.parametrize("kind", [kind for kind in KINDS if kind not in ("unknown", "manager.Event")])
+    def test_object_is_what_one_meets(
+        self, kind: str, context: BaseContext, mp_history: History, request: pytest.FixtureRequest
+    ) -> None:
+        make, _, _ = KINDS[kind]
+        shared = make(context, request.getfixturevalue("context_manager") if needs_manager(kind) else None)
+        recorded = mp_history.recorded(shared)
+        assert isinstance(recorded, type(shared))
+        assert recorded.__class__ is type(shared)
+        assert recorded == shared == recorded == mp_history.recorded(shared)
+        assert recorded != object()
+        assert dir(recorded) == dir(shared)
+        assert str(recorded) == str(shared)
+        assert repr(shared) in repr(recorded)
+        assert "recorded as" in repr(recorded)
+        assert hash_of(recorded) == hash_of(shared)
+        for name in ("__iter__", "__len__", "__call__", "get_lock", "nothing", "_nothing"):
+            if kind != "namespace":
+                assert hasattr(recorded, name) == hasattr(shared, name), name
+        with pytest.raises(AttributeError, match="nothing"):
+            _ = recorded._nothing
+
+    @pytest.mark.parametrize("kind", ["Queue", "Value", "Lock"])
+    def test_it_pickles_only_when_its_object_does(self, kind: str, context: BaseContext, mp_history: History) -> None:
+        recorded = mp_history.recorded(KINDS[kind][0](context, None))
+        with pytest.raises(RuntimeError, match="should only be shared between processes through inheritance"):
+            pickle.dumps(recorded)
+        account = mp_history.recorded(Account(3), "mine")
+        again = pickle.loads(pickle.dumps(account))
+        assert again.withdraw(1) == 2
+        assert account.balance == 3
+        assert [one.name for one in mp_history.spans()] == ["mine.withdraw"]
+
+    def test_private_and_other_attributes_are_those_of_the_object(self, mp_history: History) -> None:
+        account = Account(1)
+        recorded: Any = mp_history.recorded(account)
+        recorded._secret = 5
+        recorded.rate = 3
+        assert (vars(account)["_secret"], account.rate, recorded.rate) == (5, 3, 3)
+        del recorded.rate
+        assert recorded.rate == 2
+        assert vars(recorded) is vars(account)
+        assert mp_history.spans() == ()
+
+    def test_operators_leave_a_stand_in_where_their_object_leaves_itself(
+        self, context_manager: multiprocessing.managers.SyncManager, mp_history: History
+    ) -> None:
+        shared: Any = context_manager.list([1])
+        recorded = same = mp_history.recorded(shared)
+        recorded += [2]
+        recorded *= 2
+        assert recorded is same
+        assert list(shared) == [1, 2, 1, 2]
+        assert mp_history.recorded(shared)[:] == [1, 2, 1, 2]
+        assert copy.deepcopy(recorded) == [1, 2, 1, 2]
+
+    def test_array_in_shared_memory_is_iterated_over_as_ever(self, context: BaseContext, mp_history: History) -> None:
+        array: Any = mp_history.recorded(context.Array("i", [3, 1, 2]))
+        assert (sorted(array), 1 in array, list(reversed(array))) == ([1, 2, 3], True, [2, 1, 3])
+        with pytest.raises(IndexError):
+            array[3]
+        assert told(mp_history)[-1] == ("array.get", {"key": 3, "raised": "IndexError"})
+
+    def test_connections_can_be_waited_for(self, context: BaseContext, mp_history: History) -> None:
+        ours, theirs = (mp_history.recorded(end, name) for end, name in zip(context.Pipe(), ("a", "b"), strict=True))
+        theirs.send(1)
+        assert multiprocessing.connection.wait([ours], 5) == [ours]
+        with ours, theirs:
+            assert ours.recv() == 1
+        assert ours.closed
+
+    def test_nothing_happens_while_nobody_listens(self, context: BaseContext) -> None:
+        recorded = Recorder().recorded(context.SimpleQueue())
+        recorded.put(1)
+        assert recorded.get() == 1
+        account = Recorder().recorded(Account(1))
+        assert account.deposit(1) is account
+
+
+class TestMessages:
+    """What was received follows what was sent, and nobody sees how."""
+
+    @pytest.mark.parametrize("kind", ["Queue", "JoinableQueue", "SimpleQueue", "Pipe"])
+    def test_receiving_follows_sending(
+        self, kind: str, mp_process: ProcessFactory, mp_context: BaseContext, mp_history: History
+    ) -> None:
+        made = getattr(mp_context, kind)()
+        theirs, ours = (mp_history.recorded(end, "it") for end in (made if kind == "Pipe" else (made, made)))
+        child = mp_process(send_one, theirs)
+        assert receive(ours) == ["item"]
+        child.result()
+        (sent,) = mp_history.events("before sending")
+        (received,) = [end for one in mp_history.spans() if (end := one.end) and one.name in ("it.get", "it.recv")]
+        mp_history.assert_happens_before(sent, received)
+
+    @pytest.mark.parametrize("kind", ["Queue", "SimpleQueue", "Pipe"])
+    def test_receiver_that_is_not_recorded_sees_the_item_alone(
+        self, kind: str, mp_process: ProcessFactory, mp_context: BaseContext, mp_history: History
+    ) -> None:
+        made = getattr(mp_context, kind)()
+        theirs, ours = made if kind == "Pipe" else (made, made)
+        child = mp_process(send_one, mp_history.recorded(theirs, "it"))
+        item = receive(ours)
+        assert type(item) is list
+        assert item == ["item"]
+        child.result()
+        checkpoint("received")
+        mp_history.assert_happens_before("before sending", "received")
+
+    def test_queue_that_looks_at_its_items_sees_them_bare(self, context: BaseContext, mp_history: History) -> None:
+        recorded = mp_history.recorded(Curious(ctx=context))
+        recorded.put([1])
+        assert recorded.get() == [1]
+        assert told(mp_history) == [sent("queue.put", [1]), got("queue.get", [1])]
+
+    def test_item_that_does_not_pickle_raises_as_ever(self, context: BaseContext, mp_history: History) -> None:
+        recorded = mp_history.recorded(context.SimpleQueue())
+        with pytest.raises((AttributeError, pickle.PicklingError), match="lambda"):
+            recorded.put(lambda: None)
+        (put,) = mp_history.spans()
+        assert "not picklable" in str(put.data["item"])
+        assert put.data["raised"] in ("AttributeError", "PicklingError")
+
+    def test_connection_that_is_sent_is_recorded_as_text(self, context: BaseContext, mp_history: History) -> None:
+        """A copy of one, made when the history is read, would close a descriptor that is not its own."""
+        (ours, theirs), (inner, other) = context.Pipe(), context.Pipe()
+        mp_history.recorded(ours).send(inner)
+        with theirs.recv() as received:
+            received.send(1)
+        assert other.recv() == 1
+        (send,) = mp_history.spans("connection.send")
+        assert str(send.data["item"]).startswith("<multiprocessing.connection.")
+        for end in (ours, theirs, inner, other):
+            end.close()
+
+    def test_stamped_item_looks_like_itself(self) -> None:
+        assert repr(Stamped([1], ("key", 1))) == "[1]"
+
+
+class TestNames:
+    def test_name_is_the_kind_with_a_number_when_taken(self, context: BaseContext, mp_history: History) -> None:
+        things = [context.Lock(), context.RLock(), context.Event(), threading.Lock(), Account(1)]
+        names = [name_of(mp_history.recorded(thing)) for thing in things]
+        assert names == ["lock", "lock2", "event", "lock3", "account"]
+        assert name_of(mp_history.recorded(things[0], "lock4")) == "lock4"
+        assert name_of(mp_history.recorded(things[0])) == "lock5"
+        assert name_of(things[0]) is None
+
+    @pytest.mark.parametrize(
+        ("what", "name", "message"),
+        [
+            (5, None, "recorded(5): int is a value, nobody can change it"),
+            (None, None, "recorded(None): NoneType is a value"),
+            ((1, 2), None, "recorded((1, 2)): tuple is a value"),
+            (os.getpid, None, 'what to do: for the calls of a function, mp_history.watch("package.module:function")'),
+            (Account, "a", "'a'): there is no object whose calls could be recorded, this is a type"),
+            (os, None, "this is a module"),
+            (Account(1), "", "'' is no name: give a text of one character or more"),
+            (Account(1), 5, "5 is no name"),
+        ],
+        ids=["int", "None", "tuple", "function", "class", "module", "empty name", "number as name"],
+    )
+    def test_what_cannot_be_recorded_is_refused(
+        self, what: object, name: Any, message: str, mp_history: History
+    ) -> None:
+        with pytest.raises(MpcheckError, match=re.escape(message)):
+            mp_history.recorded(what, name)
+
+    def test_stand_in_is_refused(self, mp_history: History) -> None:
+        recorded = mp_history.recorded(Account(1), "mine")
+        with pytest.raises(MpcheckError, match=re.escape("a stand-in already, its spans are mine.<operation>")):
+            mp_history.recorded(recorded, "yours")

@@ -21,7 +21,19 @@ if TYPE_CHECKING:
 
     from ._ring import Ring
 
-__all__ = ["LIMIT", "checkpoint", "follow", "here", "listen", "listens", "record_again", "set_epoch", "span"]
+__all__ = [
+    "LIMIT",
+    "binding",
+    "checkpoint",
+    "follow",
+    "given",
+    "here",
+    "listen",
+    "listens",
+    "record_again",
+    "set_epoch",
+    "span",
+]
 
 LIMIT = 64 * 1024 * 1024
 """How large the file of a source may become, in bytes, where nobody says."""
@@ -170,29 +182,9 @@ def binding() -> int | None:
     return _bound
 
 
-def epoch() -> int:
-    """Return the test that what is recorded here counts to; 0 when nobody listens."""
-    listening = _control[0] & EPOCH_MASK
-    return _bound if _bound is not None and listening else listening
-
-
 def given() -> tuple[str | None, int, int | None, tuple[str, int] | None]:
     """Return what a process has to know that is started now: folder, limit, binding and place."""
     return _folder, _limit, _bound, here()
-
-
-def has_rules() -> bool:
-    """Return whether somebody waits for events, or watches functions."""
-    return _control[0] > EPOCH_MASK
-
-
-def sources() -> tuple[str, ...]:
-    """Return the keys of all sources, and the names of what else is in the folder; none when nobody listens.
-
-    Raises:
-        OSError: There is no folder any more.
-    """
-    return tuple(os.listdir(_folder)) if _folder and _control[0] & EPOCH_MASK else ()
 
 
 def follow(kind: str, key: str, sequence: int = -1) -> None:
