@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import itertools
+import json
 import random
 from collections.abc import Sequence
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -195,6 +197,43 @@ def test_tests_are_kept_apart_and_processes_are_not_mistaken(scribe: Scribe, tmp
     assert sorted(trace.names.values()) == ["one (fork)", "one (spawn)", "pytest", "two (spawn)"]
     assert sorted(trace.labels.values()) == ["pid 100", "pid 200", "pid 200", "pid 300"]
     assert [trace.process_of(event) for event in trace.find(later.name)] == ["pytest"]
+
+
+BROKEN = {
+    "a key is missing": lambda events: events["X"].pop("dur"),
+    "one key too many": lambda events: events["i"].update(dur=1),
+    "an unknown phase": lambda events: events["X"].update(ph="Y"),
+    "a pid that is a text": lambda events: events["X"].update(pid="100"),
+    "a thread of two processes": lambda events: events["i"].update(pid=200),
+    "a process without a name": lambda events: events["X"].update(pid=999),
+    "time that goes back": lambda events: events["f"].update(ts=Decimal(1)),
+    "a slice that ends too late": lambda events: events["inner"].update(dur=Decimal(10_000_000)),
+    "an arrow without a tip": lambda events: events["f"].update(id=77),
+    "an arrow that becomes another": lambda events: events["f"].update(cat="join"),
+    "an arrow from nowhere": lambda events: events["X"].update(dur=Decimal(0)),
+    "a name told twice": lambda events: events["other name"].update(pid=100, tid=100),
+}
+
+
+@pytest.mark.parametrize("what", BROKEN)
+def test_rules_refuse_what_breaks_them(what: str, scribe: Scribe, tmp_path: Path) -> None:
+    sent = scribe(0, "sent")
+    begin = scribe(1, "work", "begin")
+    scribe.link("message", sent, begin)
+    inner = scribe(1, "inner", "begin")
+    scribe(1, "point")
+    scribe(1, "inner", "end", begin=inner)
+    scribe(1, "work", "end", begin=begin)
+    trace_of(tmp_path, (TEST, scribe.chronicle(), ()))
+    whole = json.loads((tmp_path / "trace.json").read_text(), parse_float=Decimal)
+    events = whole["traceEvents"]
+    Trace(whole)
+    named = {event["ph"]: event for event in reversed(events)}
+    named["inner"] = next(event for event in events if event["name"] == "inner")
+    named["other name"] = next(e for e in events if e["name"] == "process_name" and e["pid"] == CHILD.pid)
+    BROKEN[what](named)
+    with pytest.raises((AssertionError, KeyError)):
+        Trace(whole)
 
 
 def random_test(number: int, begin: int, chance: random.Random) -> tuple[TracedTest, Chronicle, list[Life]]:
