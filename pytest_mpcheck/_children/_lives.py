@@ -32,12 +32,12 @@ class LifeLog:
 
     def __init__(self) -> None:
         self.clock = _platforms.event_clock()
-        self._ended: list[Life] = []
-        self._open: dict[int, Life] = {}
+        self._former: list[Life] = []
+        self._latest: dict[int, Life] = {}  # by pid, which another process may get later
 
     def lives(self) -> tuple[Life, ...]:
         """Return what is known of all of them."""
-        return (*self._ended, *self._open.values())
+        return (*self._former, *self._latest.values())
 
     def starting(self, start: Callable[..., Any]) -> Callable[..., Any]:
         """Wrap something that starts a process, and returns its pid or is a method of an object that has it then."""
@@ -80,20 +80,31 @@ class LifeLog:
         return noting
 
     def _begun(self, pid: int, begin: int, where: str, started: object) -> None:
-        name = started.name if isinstance(started, BaseProcess) else ""
         method = getattr(started, "_start_method", "") or ""
-        life = Life(ProcessId(pid, _platforms.start_token(pid)), begin, threading.get_ident(), name, method, where)
-        inner = self._open.get(pid)  # one interface starts by way of another; the outermost comes last, and knows most
+        known = {"begin": begin, "name": _name_of(started), "start_method": method, "origin": where}
+        inner = self._latest.get(pid)
         if inner is not None and inner.begin < begin:
-            self._ended.append(self._open.pop(pid))  # nobody has seen its end, and its pid is another's now
-        elif inner is not None:
-            life = replace(life, process=inner.process)
-        self._open[pid] = life
+            self._former.append(inner)
+            inner = None
+        if inner is None:
+            inner = Life(ProcessId(pid, _platforms.start_token(pid)), begin, threading.get_ident())
+        # one interface starts by way of another: the outermost comes last, and knows most
+        self._latest[pid] = replace(inner, **known)  # type: ignore[arg-type]
 
     def _seen(self, pid: int, code: int) -> None:
-        life = self._open.pop(pid, None)
-        if life is not None:
-            self._ended.append(replace(life, end=self.clock(), end_thread=threading.get_ident(), exitcode=code))
+        life = self._latest.get(pid)
+        if life is not None and life.end is None:
+            self._latest[pid] = replace(life, end=self.clock(), end_thread=threading.get_ident(), exitcode=code)
+
+
+def _name_of(started: object) -> str:
+    """Return the name of a process of `multiprocessing`, or of a program that of its file."""
+    if isinstance(started, BaseProcess):
+        return started.name
+    program = started.args if isinstance(started, subprocess.Popen) else started
+    while isinstance(program, (list, tuple)) and program:
+        program = program[0]
+    return os.path.basename(os.fsdecode(program)) if isinstance(program, (str, bytes, os.PathLike)) else ""
 
 
 @contextmanager
