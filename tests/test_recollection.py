@@ -148,3 +148,53 @@ def test_events_are_told_within_bounds() -> None:
     assert second.startswith("-10.100000 s  nnn")
     assert len(second) < 150
     assert third == " -0.001000 s  many  " + "  ".join(f"k{n}={n}" for n in range(8)) + "  ... (2 more)"
+
+
+FAMILY = """
+    import multiprocessing
+    import signal
+    import threading
+
+    import pytest
+
+    from pytest_mpcheck import checkpoint
+
+    def below():
+        checkpoint("below", depth=2)
+        checkpoint("ready")
+        threading.Event().wait(600)
+
+    def above(start_method):
+        checkpoint("above", depth=1)
+        process = multiprocessing.get_context(start_method).Process(target=below)
+        process.start()
+        process.join()
+
+    def family(mp_process, mp_start_method, mp_history):
+        with mp_history.hold("ready") as held:
+            child = mp_process(above, mp_start_method)
+            held.wait()
+        return child
+
+    def test_deadline(mp_process, mp_start_method, mp_history):
+        family(mp_process, mp_start_method, mp_history).join(timeout=0.5)
+
+    @pytest.mark.timeout(100)
+    def test_time_limit(mp_process, mp_start_method, mp_history):
+        family(mp_process, mp_start_method, mp_history)
+        signal.raise_signal(signal.SIGALRM)  # as if the time were up
+"""
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGALRM"), reason="no SIGALRM")
+@pytest.mark.parametrize("method", [kind for kind in KINDS if kind in START_METHODS])
+def test_what_a_family_had_recorded_is_told_when_it_is_stuck(pytester: pytest.Pytester, method: str) -> None:
+    pytester.makepyfile(FAMILY)
+    result = pytester.runpytest_subprocess(f"--mp-start-methods={method}", "-pno:cacheprovider")
+    result.assert_outcomes(failed=2)
+    failures = result.stdout.str().partition("test_time_limit")
+    for failure in (failures[0], failures[2]):
+        lines = [line.strip() for line in failure.splitlines()]
+        assert sum(line.endswith("last of what it recorded:") for line in lines) == 2
+        assert any(line.endswith("s  above  depth=1") for line in lines)
+        assert any(line.endswith("s  below  depth=2") for line in lines)
