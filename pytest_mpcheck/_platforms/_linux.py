@@ -282,4 +282,5 @@ def reserve(file: int, start: int, length: int) -> None:
     Raises:
         OSError: There is no room.
     """
-    os.posix_fallocate(file, start, length)
+    this: Any = os
+    this.posix_fallocate(file, start, length)
