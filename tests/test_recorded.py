@@ -100,6 +100,10 @@ class Account:
         self.balance -= amount
         return self.balance
 
+    @staticmethod
+    def interest(balance: int, years: int) -> int:
+        return balance * years // 10
+
     def __call__(self) -> int:
         return self.balance
 
@@ -248,6 +252,7 @@ def use_account(account: Any) -> None:
     assert account.withdraw(amount=3) == 5
     with pytest.raises(ValueError, match="not enough"):
         account.withdraw(100)
+    assert account.interest(100, years=2) == 20
     assert account() == len(account) == account.balance == 5
     account += 1
     account.balance = 7
@@ -266,7 +271,7 @@ def sent(name: str, item: object, **more: object) -> Told:
 
 
 def got(name: str, item: object, **more: object) -> Told:
-    return name, {**more, "result": item, "item": item}
+    return name, {**more, "result": item}
 
 
 NOT: dict[str, object] = {"result": False}
@@ -457,6 +462,7 @@ KINDS: dict[str, tuple[Maker, Callable[[Any], None], list[Told]]] = {
             ("account.deposit", {"amount": 1, "note": "three", "arguments": (2,)}),
             ("account.withdraw", {"amount": 3, "result": 5}),
             ("account.withdraw", {"amount": 100, "raised": "ValueError"}),
+            ("account.interest", {"balance": 100, "years": 2, "result": 20}),
             ("account.call", {"result": 5}),
         ],
     ),
@@ -595,6 +601,12 @@ class TestLikeness:
         with ours, theirs:
             assert ours.recv() == 1
         assert ours.closed
+
+    def test_function_that_an_object_holds_is_recorded(self, mp_history: History) -> None:
+        account: Any = Account(1)
+        account.audit = lambda depth: depth + 1
+        assert mp_history.recorded(account).audit(2) == 3
+        assert told(mp_history) == [("account.audit", {"depth": 2, "result": 3})]
 
     def test_nothing_happens_while_nobody_listens(self, context: BaseContext) -> None:
         recorded = Recorder().recorded(context.SimpleQueue())
