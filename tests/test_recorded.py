@@ -631,6 +631,9 @@ class TestLikeness:
         assert recorded.get() == 1
         account = Recorder().recorded(Account(1))
         assert account.deposit(1) is account
+        value = Recorder().recorded(context.Value("i", 1))
+        value.value += 1
+        assert value.value == 2
 
 
 class TestMessages:

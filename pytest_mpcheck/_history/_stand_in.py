@@ -68,12 +68,15 @@ class StandIn:
 
     def __getattr__(self, name: str) -> Any:
         original, kind = self._mpcheck_original, self._mpcheck_kind
-        if field := _field(kind, name, 0):
+        field = _field(kind, name, 0)
+        if field and listens():
             with _span_of(self, field) as this:
                 value = getattr(original, name)
                 this.note(result=_recordable(value))
             return value
         value = getattr(original, name)
+        if field:
+            return value
         if name == "get_lock" and kind.guards:
             return lambda: stand_in(value(), f"{self._mpcheck_name}_lock")
         if name.startswith("_") or name in kind.silent or not callable(value) or isinstance(value, type):
