@@ -13,6 +13,7 @@ from .._history._chronicle import Chronicle, Span
 from .._linearizability import LIMIT, UNKNOWN, Operation, check
 from .._linearizability._operation import described
 from ._broken import Broken
+from ._increments import as_additions, counts
 from ._selection import Selection, What
 from ._timeline import moment
 
@@ -35,6 +36,8 @@ def broken_linearizability(selection: Selection, model: object, name: What | Non
     chronicle = selection.chronicle
     spans = _spans(selection, name)
     operations = _operations(chronicle, spans)
+    if counts(model):
+        operations = as_additions(operations)
     whose = f"the operations on {name!r}" if isinstance(name, str) else "the operations"
     rule = f"assert_linearizable: {whose} have to be possible one after the other, as on a {_name_of(model)}"
     if not chronicle.clock_is_shared and len({span.begin.id.source for span in spans}) > 1:
@@ -51,16 +54,15 @@ def broken_linearizability(selection: Selection, model: object, name: What | Non
     if verdict.linearizable is None:
         rule = f"{rule}; gave up after {verdict.states:,} states{reason}"
         return Broken(rule, (), (), "give a larger limit=, or record fewer operations at the same time")
-    numbers = [operation.tag for operation in verdict.witness if isinstance(operation.tag, int)]
-    witness = [spans[number] for number in numbers]
+    witness = [(operation, spans[operation.tag]) for operation in verdict.witness if isinstance(operation.tag, int)]
     few = "these have no order that a correct one could have had:" if witness else ""
     return Broken(
         f"{rule}, and are not{reason}",
         tuple(
             [few] * bool(few)
-            + [f"{described(operations[number])}, {_span_words(chronicle, spans[number])}" for number in numbers]
+            + [f"{described(operation)}, {_span_words(chronicle, span)}" for operation, span in witness]
         ),
-        tuple(event for span in witness for event in (span.begin, span.end) if event),
+        tuple(event for _, span in witness for event in (span.begin, span.end) if event),
         "make each operation indivisible, such as by the lock of the object (`with value.get_lock():`)",
     )
 
