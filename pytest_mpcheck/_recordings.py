@@ -135,8 +135,7 @@ def _is_recorded(item: Any) -> bool:
 def _stage_of(config: pytest.Config) -> Stage:
     from ._history._stage import Stage
 
-    folder = config.stash[RUN].make_folder("history")
-    stage = config.stash[STAGE] = Stage(folder, config.stash[SETTINGS].history_limit)
+    stage = config.stash[STAGE] = Stage(config.stash[RUN].history_folder, config.stash[SETTINGS].history_limit)
     return stage
 
 

@@ -11,12 +11,12 @@ from __future__ import annotations
 import contextlib
 import copy
 import os
-import pickle
 import sys
 import threading
 import weakref
 from collections.abc import Callable
 from multiprocessing.process import current_process
+from multiprocessing.reduction import ForkingPickler
 from typing import Any
 
 from .._errors import NotPicklable
@@ -86,7 +86,7 @@ def read_with_care(reader: Any) -> Callable[[], Any]:
         data = connection.recv_bytes()
         _read.label = None
         try:
-            message = pickle.loads(data)
+            message = ForkingPickler.loads(data)
         except BaseException as reason:  # of anybody's; this is no thread that a Ctrl-C or a plugin would interrupt
             if _read.label is None:
                 raise

@@ -32,14 +32,16 @@ def arrive(given: tuple[Any, ...], magic: bytes, *, at_once: bool) -> dict[str, 
     from multiprocessing.reduction import ForkingPickler
 
     agent: dict[str, Any] = {"given": given}
-    start = BaseProcess.start
-    loads = ForkingPickler.loads
+    processes: Any = BaseProcess
+    pickler: Any = ForkingPickler
+    start = processes.start
+    loads = pickler.loads
 
     def leave() -> None:
-        if BaseProcess.start is first_start:
-            BaseProcess.start = start  # type: ignore[method-assign]
-        if ForkingPickler.loads is first_loads:
-            ForkingPickler.loads = loads  # type: ignore[method-assign]
+        if processes.start is first_start:
+            processes.start = start
+        if pickler.loads is first_loads:
+            pickler.loads = loads
 
     def attach() -> Any:
         leave()
@@ -70,8 +72,8 @@ def arrive(given: tuple[Any, ...], magic: bytes, *, at_once: bool) -> dict[str, 
                 agent["given"] = (*agent["given"][:2], binding, agent["given"][3])
         return loads(data, **options)
 
-    BaseProcess.start = first_start  # type: ignore[method-assign]
-    ForkingPickler.loads = staticmethod(first_loads)  # type: ignore[assignment]
+    processes.start = first_start
+    pickler.loads = staticmethod(first_loads)
     agent["leave"] = leave
     if at_once:
         attach()

@@ -11,7 +11,7 @@ import sys
 
 from . import _log, _ways
 from ._layout import KEY, VARIABLE
-from ._stamps import receive
+from ._messages import receive
 from ._stowaway import see_off
 from ._ways import replace_all
 

@@ -54,7 +54,7 @@ class Recorder:
         __tracebackhide__ = True
         call = f"recorded({repr_of(shared, 60)}{'' if name is None else f', {repr_of(name, 60)}'})"
         if name is not None and not (isinstance(name, str) and name):
-            raise MpcheckError(f"{call}: a name is a text of one character or more, not {repr_of(name, 60)}")
+            raise MpcheckError(f"{call}: {repr_of(name, 60)} is no name: give a text of one character or more")
         if (known := name_of(shared)) is not None:
             raise MpcheckError(
                 f"{call}: that is a stand-in already, its spans are {known}.<operation>\n"

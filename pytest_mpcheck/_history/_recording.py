@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 from ._chronicle import Chronicle
 from ._control import Control
 from ._reading import read_chronicle
@@ -24,6 +26,7 @@ class Recording:
         self.control = control
         self.epoch = epoch
         self.timeout = timeout
+        self._pid = os.getpid()
         control.epoch = epoch
 
     def chronicle(self) -> Chronicle:
@@ -31,6 +34,9 @@ class Recording:
         return read_chronicle(self.folder, self.epoch)
 
     def close(self) -> None:
-        """Listen no more. What was recorded may still be read, until the next test is. Idempotent."""
-        if self.control.epoch == self.epoch:
+        """Listen no more. What was recorded may still be read, until the next test is recorded. Idempotent.
+
+        A forked child of pytest that comes this far changes nothing.
+        """
+        if self.control.epoch == self.epoch and os.getpid() == self._pid:
             self.control.epoch = 0

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from .. import _platforms
 from .._records import ProcessId
@@ -26,16 +26,18 @@ class Stage:
     """The log of a run of pytest.
 
     Args:
-        folder: Its folder; it is empty.
+        new_folder: Makes a folder for it.
         limit: How large the file of a process may become, in bytes.
     """
 
-    def __init__(self, folder: str, limit: int) -> None:
-        self.folder = folder
-        self._control = Control(folder)
+    def __init__(self, new_folder: Callable[[], str], limit: int) -> None:
+        self._new_folder = new_folder
+        self._limit = limit
         self._number = 0
+        self._pid = os.getpid()
         self._before = _log.given(), os.environ.get(VARIABLE)
-        _attach.attach(folder, limit)
+        _ways.open_all()
+        self._set_up()
         self._bind(None)
 
     def begin(self) -> None:
@@ -49,6 +51,9 @@ class Stage:
         Args:
             timeout: The deadline of every wait in it, in seconds.
         """
+        if not os.path.exists(os.path.join(self.folder, CONTROL)):  # a test has cleared the temporary folder
+            self._set_up()
+            self._bind(_log.given()[2])
         self._clear()
         return Recording(self.folder, self._control, self._number, timeout)
 
@@ -59,7 +64,7 @@ class Stage:
     @contextlib.contextmanager
     def apart(self) -> Iterator[None]:
         """Let what is started meanwhile belong to no test: it lives longer, and is heard in each."""
-        binding = _log.binding()
+        binding = _log.given()[2]
         self._bind(None)
         try:
             yield
@@ -67,7 +72,12 @@ class Stage:
             self._bind(binding)
 
     def close(self) -> None:
-        """Put back what was replaced, and listen to whom this process listened before. Idempotent."""
+        """Put back what was replaced, and record into what this process recorded into before; once.
+
+        A forked child of pytest that comes this far changes nothing.
+        """
+        if os.getpid() != self._pid:
+            return
         self._control.epoch = 0
         (folder, limit, binding, origin), address = self._before
         _ways.close()
@@ -77,6 +87,11 @@ class Stage:
             os.environ.pop(VARIABLE, None)
         else:
             os.environ[VARIABLE] = address
+
+    def _set_up(self) -> None:
+        self.folder = self._new_folder()
+        self._control = Control(self.folder)
+        _log.listen(self.folder, limit=self._limit)
 
     def _bind(self, number: int | None) -> None:
         _log.set_epoch(number)

@@ -6,7 +6,7 @@ makes no difference whether the receiver is recorded too. It needs a receiver th
 
 from __future__ import annotations
 
-from ._log import follow, here
+from ._log import follow, is_own
 
 __all__ = ["Stamped", "receive"]
 
@@ -43,7 +43,6 @@ def receive(item: object, key: str, sequence: int) -> object:
     Returns:
         What was sent.
     """
-    place = here()
-    if place is None or place[0] != key:
+    if not is_own(key):
         follow("message", key, sequence)
     return item

@@ -75,8 +75,8 @@ class StandIn:
     _mpcheck_name: str
     _mpcheck_original: Any
 
-    @property  # type: ignore[misc]
-    def __class__(self) -> type:  # type: ignore[override]
+    @property  # type: ignore[misc]  # that of an object is a plain attribute
+    def __class__(self) -> type:
         """The class of the object, for `isinstance`."""
         return type(self._mpcheck_original)
 

@@ -14,7 +14,7 @@ import sys
 from . import _log
 from ._agent import arrive
 from ._layout import KEY
-from ._stamps import MAGIC
+from ._messages import MAGIC
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -33,11 +33,12 @@ _CODE = marshal.dumps(arrive.__code__)
 
 class _Stowaway:
     def __reduce__(self) -> tuple[Any, ...]:
+        watch = sys.modules.get(f"{__package__}._watch")
         baggage = {
             "code": _CODE,
             "given": _log.given(),
             "magic": MAGIC,
-            "at_once": _log.has_rules(),
+            "at_once": watch is not None and watch.is_watching(),
             "tag": sys.implementation.cache_tag,
         }
         return eval, (_EXPRESSION, baggage)

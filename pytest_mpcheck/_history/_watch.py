@@ -24,7 +24,7 @@ TYPE_CHECKING = False  # typing itself would cost every child a millisecond
 if TYPE_CHECKING:
     from typing import Any
 
-__all__ = ["WatchFinder", "import_watched", "watch_only"]
+__all__ = ["WatchFinder", "import_watched", "is_watching", "watch_only"]
 
 
 class _Watch:
@@ -167,7 +167,7 @@ def _no_function(name: str, found: object) -> str:
 class WatchFinder:
     """A meta path finder that begins the watches of a module once it has been imported.
 
-    It stays before all others, so that it hears of each import.
+    It stays before those that find the modules of a child, so that it hears of each import (`_children._modules`).
     """
 
     stays_first = True
@@ -233,6 +233,11 @@ def watch_only(names: Iterable[str], *, strict: bool = False) -> None:
         if ended is not None:
             ended.stop()
     _stay_first(bool(_watches))
+
+
+def is_watching() -> bool:
+    """Return whether a function is watched in this process."""
+    return bool(_watches)
 
 
 def _stay_first(is_wanted: bool) -> None:

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import os
 import sys
 from collections.abc import Callable
 
 from . import _log
-from ._stamps import Errand, dumps, loads
+from ._messages import Errand, dumps, loads
 from ._stowaway import see_off
 
 TYPE_CHECKING = False
@@ -76,8 +77,9 @@ def _has_ended(pid: int) -> None:
 
     Those that had the same number before it have ended too.
     """
+    folder = _log.given()[0]
     with contextlib.suppress(OSError):  # the run is over
-        for key in _log.sources():
+        for key in os.listdir(folder) if folder else ():
             if key.startswith(f"{pid}-"):
                 _log.follow("join", key)
 

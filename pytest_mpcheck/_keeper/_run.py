@@ -82,12 +82,12 @@ class Run:
         os.makedirs(scope.folder, mode=0o700, exist_ok=True)  # a test may have cleared the temporary folder
         return replace(scope, folder=tempfile.mkdtemp(prefix="test-", dir=scope.folder))
 
-    def make_folder(self, name: str) -> str:
-        """Make a folder in that of the run, and return its path."""
-        path = os.path.join(self._open_scope().folder, name)
+    def history_folder(self) -> str:
+        """Make a folder for the history of the run, in that of the run, and return its path."""
+        scope = self._open_scope()
         self._try_to_start_keeper()  # it deletes the folder, should pytest be killed
-        os.makedirs(path, mode=0o700, exist_ok=True)
-        return path
+        os.makedirs(scope.folder, mode=0o700, exist_ok=True)  # a test may have cleared the temporary folder
+        return tempfile.mkdtemp(prefix="history-", dir=scope.folder)
 
     def sweep(self) -> Swept:
         """End what the run has left; only in the process that runs it."""

@@ -13,8 +13,9 @@ from .._history._chronicle import Chronicle, Span
 from .._linearizability import LIMIT, UNKNOWN, Operation, check
 from .._linearizability._operation import described
 from ._broken import Broken, some_of
+from ._increments import as_additions, counts
 from ._selection import Selection, What
-from ._timeline import moment
+from ._timeline import milliseconds
 
 __all__ = ["broken_linearizability"]
 
@@ -38,6 +39,8 @@ def broken_linearizability(selection: Selection, model: object, name: What | Non
     chronicle = selection.chronicle
     spans = _spans(selection, name)
     operations = _operations(chronicle, spans)
+    if counts(model):
+        operations = as_additions(operations)
     whose = f"the operations on {name!r}" if isinstance(name, str) else "the operations"
     rule = f"assert_linearizable: {whose} have to be possible one after the other, as on a {_name_of(model)}"
     if not chronicle.clock_is_shared and len({span.begin.id.source for span in spans}) > 1:
@@ -57,16 +60,11 @@ def broken_linearizability(selection: Selection, model: object, name: What | Non
             (),
             "give a larger limit=, or record fewer operations at the same time",
         )
-    numbers = [operation.tag for operation in verdict.witness if isinstance(operation.tag, int)]
-
-    def words(number: int) -> str:
-        return f"  {described(operations[number])}, {_span_words(chronicle, spans[number])}"
-
-    witness = [spans[number] for number in numbers]
+    witness = [(operation, spans[operation.tag]) for operation in verdict.witness if isinstance(operation.tag, int)]
     return Broken(
         f"{rule}, and are not",
-        (verdict.reason, *some_of(numbers, words, MOST_OPERATIONS)),
-        tuple(event for span in witness for event in (span.begin, span.end) if event),
+        (verdict.reason, *some_of(witness, lambda pair: _operation_words(chronicle, *pair), MOST_OPERATIONS)),
+        tuple(event for _, span in witness for event in (span.begin, span.end) if event),
         "make each operation indivisible, such as by the lock of the object (`with value.get_lock():`)",
     )
 
@@ -116,10 +114,10 @@ def _name_of(model: object) -> str:
     return (model if isinstance(model, type) else type(model)).__name__
 
 
-def _span_words(chronicle: Chronicle, span: Span) -> str:
+def _operation_words(chronicle: Chronicle, operation: Operation, span: Span) -> str:
     source = chronicle.source_of(span.begin)
-    words = f"by {source.name!r} (pid {source.process.pid})"
+    words = f"  {described(operation)}, by {source.name!r} (pid {source.process.pid})"
     if not chronicle.clock_is_shared:
         return words
-    words += f" from {moment(chronicle, span.begin)} ms"
-    return f"{words} to {moment(chronicle, span.end)} ms" if span.end else words
+    words += f" from {milliseconds(chronicle, operation.start)} ms"
+    return words if operation.end is None else f"{words} to {milliseconds(chronicle, operation.end)} ms"

@@ -1,4 +1,4 @@
-"""Stamps: what a process has recorded before it sends a message comes before what the receiver records after it.
+"""Messages: what a process has recorded before it sends one comes before what the receiver records after it.
 
 Every object that goes through a queue, a connection, a pool, an executor or a manager of `multiprocessing` is pickled
 by its `ForkingPickler`. While a test is recorded a stamp stands behind the pickle, where no reader of pickles looks: so
@@ -33,9 +33,7 @@ _errands: dict[int, int | None] = {}
 """By thread, the test that has submitted the task which this thread is pickling."""
 
 _followed: dict[str, int] = {}
-"""By source, up to which of its places this process has followed it in the test of `_followed_in`."""
-
-_followed_in = 0
+"""By source, up to which of its places this process has followed it."""
 
 
 class Errand:
@@ -49,7 +47,7 @@ class Errand:
 
     def __init__(self, function: Any) -> None:
         self._function = function
-        self._binding = _log.binding()
+        self._binding = _log.given()[2]
 
     def __reduce__(self) -> tuple[Any, ...]:
         _errands[get_ident()] = self._binding
@@ -90,7 +88,7 @@ def receive(data: Any) -> None:
     end = len(data) - len(MAGIC) - 2
     length = int.from_bytes(data[end : end + 2], "little")
     is_task, binding, place = marshal.loads(data[end - length : end])
-    if is_task and binding != _log.binding():
+    if is_task and binding != _log.given()[2]:
         _log.set_epoch(binding)
     if place is not None:
         _follow(*place)
@@ -98,13 +96,6 @@ def receive(data: Any) -> None:
 
 def _follow(key: str, sequence: int) -> None:
     """Record a link, unless it would tell nothing new."""
-    global _followed_in  # noqa: PLW0603
-    here = _log.here()
-    if here is not None and here[0] == key:
-        return  # a message to ourselves
-    if _followed_in != _log.epoch():
-        _followed.clear()
-        _followed_in = _log.epoch()
-    if _followed.get(key, -1) < sequence:
+    if not _log.is_own(key) and _followed.get(key, -1) < sequence:
         _followed[key] = sequence
         _log.follow("message", key, sequence)
