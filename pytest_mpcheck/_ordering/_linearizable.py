@@ -15,7 +15,7 @@ from .._linearizability._operation import described
 from ._broken import Broken, some_of
 from ._increments import as_additions, counts
 from ._selection import Selection, What
-from ._timeline import milliseconds
+from ._timeline import moment
 
 __all__ = ["broken_linearizability"]
 
@@ -60,11 +60,15 @@ def broken_linearizability(selection: Selection, model: object, name: What | Non
             (),
             "give a larger limit=, or record fewer operations at the same time",
         )
-    witness = [(operation, spans[operation.tag]) for operation in verdict.witness if isinstance(operation.tag, int)]
+
+    def words(operation: Operation) -> str:
+        return f"  {described(operation)}, {_spans_words(chronicle, [spans[number] for number in _tag_of(operation)])}"
+
+    marked = [spans[number] for operation in verdict.witness for number in _tag_of(operation)]
     return Broken(
         f"{rule}, and are not",
-        (verdict.reason, *some_of(witness, lambda pair: _operation_words(chronicle, *pair), MOST_OPERATIONS)),
-        tuple(event for _, span in witness for event in (span.begin, span.end) if event),
+        (verdict.reason, *some_of(verdict.witness, words, MOST_OPERATIONS)),
+        tuple(event for span in marked for event in (span.begin, span.end) if event),
         "make each operation indivisible, such as by the lock of the object (`with value.get_lock():`)",
     )
 
@@ -98,7 +102,7 @@ def _operations(chronicle: Chronicle, spans: Sequence[Span]) -> list[Operation]:
                 end.at if end else None,
                 f"{source.name} (pid {source.process.pid}){thread}",
                 raised if isinstance(raised, str) else "",
-                number,
+                (number,),
             )
         )
     return operations
@@ -114,10 +118,16 @@ def _name_of(model: object) -> str:
     return (model if isinstance(model, type) else type(model)).__name__
 
 
-def _operation_words(chronicle: Chronicle, operation: Operation, span: Span) -> str:
-    source = chronicle.source_of(span.begin)
-    words = f"  {described(operation)}, by {source.name!r} (pid {source.process.pid})"
+def _tag_of(operation: Operation) -> tuple[int, ...]:
+    """Return the numbers of the spans that an operation consists of."""
+    return operation.tag if isinstance(operation.tag, tuple) else ()
+
+
+def _spans_words(chronicle: Chronicle, spans: Sequence[Span]) -> str:
+    begin, end = spans[0].begin, spans[-1].end
+    source = chronicle.source_of(begin)
+    words = f"by {source.name!r} (pid {source.process.pid})"
     if not chronicle.clock_is_shared:
         return words
-    words += f" from {milliseconds(chronicle, operation.start)} ms"
-    return words if operation.end is None else f"{words} to {milliseconds(chronicle, operation.end)} ms"
+    words += f" from {moment(chronicle, begin)} ms"
+    return f"{words} to {moment(chronicle, end)} ms" if end else words

@@ -12,7 +12,7 @@ from collections.abc import Collection, Sequence
 from .._excerpts import repr_of
 from .._history._chronicle import Chronicle, Event, EventId
 
-__all__ = ["FEWEST_LINES", "LINES", "event_words", "milliseconds", "moment", "timeline"]
+__all__ = ["FEWEST_LINES", "LINES", "event_words", "moment", "timeline"]
 
 LINES = 40
 """How many lines a timeline has, at most."""
@@ -92,12 +92,9 @@ def event_words(chronicle: Chronicle, event: Event) -> str:
 
 def moment(chronicle: Chronicle, event: Event) -> str:
     """Tell when an event was, in milliseconds since the first one; nothing where times do not compare."""
-    return milliseconds(chronicle, event.at) if chronicle.clock_is_shared else ""
-
-
-def milliseconds(chronicle: Chronicle, at: int) -> str:
-    """Tell a time in milliseconds since the first event."""
-    return f"{(at - chronicle.events[0].at) / 1e6:.3f}"
+    if not chronicle.clock_is_shared:
+        return ""
+    return f"{(event.at - chronicle.events[0].at) / 1e6:.3f}"
 
 
 def _columns(chronicle: Chronicle, marked: Collection[EventId]) -> list[int]:
