@@ -189,7 +189,7 @@ def set_epoch(number: int | None, knowing: Callable[[Callable[..., int]], Callab
         number: The epoch of the test; ``None``: the one that listens.
         knowing: Makes of what records a function that knows of threads which belong to other tests.
     """
-    global _bound, _knowing  # noqa: PLW0603
+    global _bound, _knowing
     _bound, _knowing = number, knowing
     _forget()
 
