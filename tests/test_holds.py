@@ -419,3 +419,58 @@ def test_what_makes_no_sense_is_refused(mp_history: Any, call: Callable[[Any], o
     with pytest.raises(MpcheckError, match=words):
         call(mp_history)
     mp_history.settle()
+
+
+def test_at_its_end_a_test_owes_what_it_wanted(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(
+        test_it="""
+        from pytest_mpcheck import checkpoint
+
+        def arrive():
+            checkpoint("here")
+
+        def test_never_reached(mp_process, mp_history):
+            mp_history.kill_at("there")
+            mp_process(arrive)
+
+        def test_never_released(mp_process, mp_history):
+            held = mp_history.hold("here")
+            mp_process(arrive)
+            held.wait()
+
+        def test_failed_for_another_reason(mp_process, mp_history):
+            mp_history.hold("there")
+            held = mp_history.hold("here")
+            mp_process(arrive)
+            held.wait()
+            assert held is None
+
+        def test_reached_after_the_end_of_its_own_code(mp_process, mp_history):
+            mp_history.delay("here", 0.001)
+            mp_process(arrive)
+
+        def test_next_one_is_free(mp_process, mp_history):
+            mp_process(arrive).result()
+            assert [event.name for event in mp_history.events()] == ["here"]
+        """
+    )
+    result = pytester.runpytest_subprocess("--mp-start-methods=fork", "-p", "no:cacheprovider")
+    result.assert_outcomes(passed=2, failed=3)
+    result.stdout.fnmatch_lines(
+        [
+            "*kill_at('there') was never reached; it was made at test_it.py:7 in test_never_reached",
+            "*names that were seen: 'here'*",
+            "*what to do: correct the name*",
+            "*hold('here') was never released: process 'ForkProcess-*' (pid *) was still held there at the end of the *",
+            "*assert <Hold at 'here', reached by 'ForkProcess-*' (pid *)> is None",
+        ]
+    )
+    result.stdout.no_fnmatch_line("*hold('there') was never*")
+
+
+def test_examples_of_the_docs(pytester: pytest.Pytester) -> None:
+    text = (Path(__file__).parents[1] / "docs" / "history.md").read_text(encoding="utf-8")
+    section = text.partition("\n## Taking hold\n")[2].partition("\n## ")[0]
+    pytester.makepyfile(*re.findall(r"```python\n(.*?)```", section, re.DOTALL))
+    result = pytester.runpytest_subprocess("--mp-start-methods=fork,spawn", "-p", "no:cacheprovider")
+    result.assert_outcomes(passed=4)
