@@ -93,6 +93,7 @@ DATA: tuple[dict[str, Any], ...] = (
     {"array": array.array("i", [1, 2]), "buffer": bytearray(b"s"), "text": Text("s")},
     {"set": {1, 2}, "place": Place(3), "deep": [Place(4)]},
     {"long": "x" * 5000},
+    {Text("key"): 1},
 )
 """What is read as it was recorded."""
 

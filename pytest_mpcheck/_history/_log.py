@@ -77,7 +77,8 @@ def checkpoint(name: str, /, **data: object) -> None:
         name: What the event is called.
         data: What is to be known of it.
     """
-    if _control[0] != _heard:
+    word = _control[0]
+    if word is not _heard and word != _heard:
         _hear()
     if _state is None:
         return None
