@@ -25,6 +25,7 @@ from ._errors import BadSetting
 from ._leftovers import show_swept, sweep, take_swept
 from ._recordings import HISTORY, begin, close_stage, end, give_up, let_go, prepare, set_up_apart
 from ._time_limit import watch_time_limit
+from ._tracing import discard_trace, hand_trace_over, open_trace, show_trace, take_trouble, traced, write_trace
 from .fixtures import (
     _mp_kind,
     _mp_nursery,
@@ -60,6 +61,7 @@ def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginMa
 def pytest_configure(config: pytest.Config) -> None:
     settings = config.stash[SETTINGS] = read_settings(config)
     config.addinivalue_line("markers", MARKER)
+    open_trace(config)
     run = config.stash[RUN] = new_run(config, settings)
     if settings.guard != "off":
         run.watch()
@@ -69,19 +71,28 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_sessionfinish(session: pytest.Session) -> Generator[None, object, object]:
     result = yield
     sweep(session.config)
+    write_trace(session.config)
     return result
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    hand_trace_over(node)
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_testnodedown(node: Any) -> None:
     take_swept(node)
+    take_trouble(node)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     show_swept(terminalreporter)
+    show_trace(terminalreporter)
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
+    discard_trace(config)
     close_stage(config)
     if RUN in config.stash:
         config.stash[RUN].close()
@@ -120,7 +131,7 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object
         return (yield)
     from ._children._starts import record_starts
 
-    with record_starts() as item.stash[STARTS]:
+    with record_starts() as item.stash[STARTS], traced(item):
         return (yield)
 
 

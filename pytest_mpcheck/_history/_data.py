@@ -55,13 +55,24 @@ def _split(data: Mapping[Any, Any]) -> tuple[dict[Any, Any], dict[Any, bytes]]:
         if _is_plain(value, 20):
             plain[key] = value
             continue
-        import pickle
-
         try:
-            packed[key] = pickle.dumps(value, 5)
+            packed[key] = _pickled(value)
         except Exception as error:  # whatever the class of the value raises
             plain[key] = f"<not picklable ({type(error).__name__}): {_text_of(value)}>"
     return plain, packed
+
+
+def _pickled(value: object) -> bytes:
+    """Pickle a value, unless a copy of it would do harm where the log is read.
+
+    The copy of a connection closes a descriptor that is another's there, that of a proxy calls its manager.
+    """
+    import pickle
+
+    pickled = pickle.dumps(value, 5)
+    if b"multiprocessing." in pickled:  # as every class of it is named
+        raise TypeError("it is bound to its process")
+    return pickled
 
 
 def _is_plain(value: object, depth: int) -> bool:

@@ -83,7 +83,7 @@ def broken_exclusion(selection: Selection, names: Sequence[What]) -> Broken | No
         _ends([span for pair in (sure or met)[:MOST] for span in pair]),
         "let who is inside keep the others out by a lock, and record the span inside of the lock"
         if sure
-        else "order them by what the plugin sees: a join, or a message through mp_history.recorded(...)",
+        else "order them by what the plugin sees: a join, or a message through multiprocessing",
     )
 
 
@@ -156,5 +156,5 @@ def _span_words(chronicle: Chronicle, span: Span) -> str:
 
 def _meeting_words(chronicle: Chronicle, pair: tuple[Span, Span], *, sure: bool) -> str:
     one, other = sorted(pair, key=_begin)
-    how = "overlaps" if sure else "may have overlapped (neither a cause nor the clock orders them)"
-    return f"{_span_words(chronicle, one)} {how} {_span_words(chronicle, other)}"
+    how = ", overlaps" if sure else ", may have overlapped (neither a cause nor the clock orders them)"
+    return f"{_span_words(chronicle, one)}{how} {_span_words(chronicle, other)}"
