@@ -174,6 +174,23 @@ def test_what_nobody_sees_is_no_cause(mp_process: ProcessFactory, mp_context: An
     child.result()
 
 
+def put_all(queue: Any, *items: object) -> None:
+    for item in items:
+        queue.put(item)
+
+
+def test_fifo_of_a_recorded_queue(mp_process: ProcessFactory, mp_context: Any, mp_history: History) -> None:
+    queue = mp_history.recorded(mp_context.SimpleQueue())
+    child = mp_process(put_all, queue, "a", "b", "c")
+    assert [queue.get() for _ in range(2)] == ["a", "b"]
+    child.result()
+    with pytest.raises(AssertionError, match=r"1 got lost\n  lost, sent and not received: 'c'"):
+        mp_history.assert_fifo("queue.put", "queue.get")
+    assert queue.get() == "c"
+    mp_history.assert_fifo("queue.put", "queue.get")
+    mp_history.assert_linearizable(models.Queue, "queue")
+
+
 @pytest.mark.parametrize("colour", ["yes", "no"])
 def test_timeline_in_the_terminal_has_colours_as_pytest_has(pytester: pytest.Pytester, colour: str) -> None:
     pytester.makepyfile(
