@@ -121,7 +121,7 @@ class Account:
 def use_queue(queue: Any) -> None:
     queue.put(1)
     queue.put(obj=2, timeout=5)
-    queue.put_nowait(3)
+    queue.put_nowait(obj=3)
     assert [queue.get(), queue.get(True, 5), queue.get()] == [1, 2, 3]
 
 

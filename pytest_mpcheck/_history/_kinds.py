@@ -20,52 +20,52 @@ class Call:
     Args:
         operation: The last part of the name of its span.
         parameters: The names of its arguments.
-        fixed: What is recorded in place of its arguments.
+        fixed: What is recorded in place of those that have no name.
     """
 
     __slots__ = ("_fixed", "_parameters", "operation")
 
-    def __init__(
-        self,
-        operation: str,
-        *parameters: str,
-        fixed: Mapping[str, object] | None = None,
-    ) -> None:
+    def __init__(self, operation: str, *parameters: str, fixed: Mapping[str, object] | None = None) -> None:
         self.operation = operation
         self._parameters = parameters
         self._fixed = fixed
 
     def told(self, args: tuple[object, ...], kwargs: Mapping[str, object]) -> tuple[str, dict[str, object]]:
         """Return the operation and its arguments by name; those that have no name stand together as ``arguments``."""
-        if self._fixed is not None:
-            return self.operation, {**dict(zip(self._parameters, args, strict=False)), **self._fixed}
         data = {_SAME.get(name, name): value for name, value in kwargs.items()}
         data.update(zip(self._parameters, args, strict=False))
-        if len(args) > len(self._parameters):
+        if self._fixed is not None:
+            data.update(self._fixed)
+        elif len(args) > len(self._parameters):
             data["arguments"] = args[len(self._parameters) :]
         return self.operation, data
 
 
 class _Item(Call):
-    """An access by index: with a slice it is another operation, as it is about many items."""
+    """An access by index: with a slice it is another operation, as it is about many items.
 
-    __slots__ = ("_all", "_some")
+    Args:
+        operation: That on one item.
+        every: That on all of them.
+        parameters: What it has beside the index.
+    """
+
+    __slots__ = ("_every",)
 
     def __init__(self, operation: str, every: str, *parameters: str) -> None:
         super().__init__(operation, "key", *parameters)
-        self._all = Call(every, "slice", *parameters)
-        self._some = Call(f"{operation}_slice", "slice", *parameters)
+        self._every = every
 
     def told(self, args: tuple[object, ...], kwargs: Mapping[str, object]) -> tuple[str, dict[str, object]]:
-        which = args[0]
-        if not isinstance(which, slice):
-            return super().told(args, kwargs)
-        bounds = {"start": which.start, "stop": which.stop, "step": which.step}
-        operation, data = (self._some if any(bound is not None for bound in bounds.values()) else self._all).told(
-            args, kwargs
-        )
-        del data["slice"]
-        return operation, {**data, **bounds} if operation == self._some.operation else data
+        """Return the operation and its arguments, for a slice its bounds among them."""
+        operation, data = super().told(args, kwargs)
+        index = args[0]
+        if not isinstance(index, slice):
+            return operation, data
+        del data["key"]
+        if index == slice(None):
+            return self._every, data
+        return f"{operation}_slice", {**data, "start": index.start, "stop": index.stop, "step": index.step}
 
 
 class Kind:
