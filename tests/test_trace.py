@@ -79,7 +79,6 @@ def trace_of(folder: Path, *tests: tuple[TracedTest, Chronicle, Sequence[Life]])
     part = Part(str(folder / "main.part"))
     for test, chronicle, lives in tests:
         part.add({test.process: "pytest"} | names_of(chronicle, lives), draw(test, chronicle, lives))
-    part.close()
     merge([str(folder / "main.part")], str(folder / "trace.json"), {})
     return read_trace(folder / "trace.json")
 
@@ -292,7 +291,6 @@ def test_parts_of_several_workers_become_one_trace(scribe: Scribe, tmp_path: Pat
         )
         part = Part(str(tmp_path / f"gw{number}.part"))
         part.add({worker: f"pytest gw{number}", child: "child"}, draw(test, chronicle, ()))
-        part.close()
         paths.append(tmp_path / f"gw{number}.part")
     with open(paths[1], "a", encoding="ascii") as file:
         file.write("90000000\t100 gw1\t1\t0\t{cut")
