@@ -102,5 +102,5 @@ def test_counter_in_shared_memory(
     if locked:
         mp_history.assert_linearizable(models.Counter, "total")
         return
-    with pytest.raises(AssertionError, match="operations on 'total' .* as on a Counter, and are not"):
+    with pytest.raises(AssertionError, match=r"operations on 'total' .* as on a Counter, and are not"):
         mp_history.assert_linearizable(models.Counter, "total")

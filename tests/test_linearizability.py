@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from pytest_mpcheck._linearizability import UNKNOWN, Operation, check
+from pytest_mpcheck._linearizability import UNKNOWN, Operation, Verdict, check
 from pytest_mpcheck.models import BoundedQueue, Counter, Dictionary, Lock, Queue, Register, Semaphore, Set
 
 HISTORIES = 2_500
@@ -237,4 +237,22 @@ def test_no_verdict_differs_from_that_of_trying_every_order(name: str) -> None:
         seen[right] += 1
         verdict = check(model, history)
         assert verdict.linearizable is right, "\n".join(map(repr, history))
+        if not right:
+            shows_it_by_itself(name, verdict, history)
     assert min(seen.values()) > HISTORIES // 10, seen
+
+
+def shows_it_by_itself(name: str, verdict: Verdict, history: list[Operation]) -> None:
+    """Assert what a witness promises: what the others did makes no difference, and each of it does where told so."""
+    _, held, step, _ = OBJECTS[name]
+    witness = [one for one in history if any(one is other for other in verdict.witness)]
+    assert len(witness) == len(verdict.witness) > 0
+    assert verdict.reason
+    assert not every_order(step, held, witness)
+    others = [replace(one, end=None) for one in history if not any(one is other for other in witness)]
+    if verdict.states:
+        assert verdict.minimal
+        assert not every_order(step, held, witness + others)
+        for one in witness:
+            rest = [replace(one, end=None), *(other for other in witness if other is not one), *others]
+            assert every_order(step, held, rest), "\n".join(map(repr, [*verdict.witness, "", *history]))

@@ -230,7 +230,7 @@ def test_spans_of_one_thread_do_not_overlap() -> None:
     third = story.span(6, 7, 1, "work", thread=3)
     story.at(8, 1, "work", "end", thread=2, begin=other)
     history.assert_overlap("work")
-    with fails("at 4.000 ms, for 3.000 ms overlaps 'work' of 'Process-1' (pid 101) at 5.000 ms", "t2: [ work", "t3: ["):
+    with fails("at 4.000 ms, for 3.000 ms, overlaps 'work' of 'Process-1' (pid 101) at 5.000", "t2: [ work", "t3: ["):
         history.assert_exclusive("work")
     assert story.history().spans(third)[0].begin == third
 
@@ -267,7 +267,7 @@ def test_exclusion_holds_and_breaks() -> None:
     story.span(4.5, 6, 2, "read")
     with fails(
         "assert_exclusive: no two spans 'read', 'write' may overlap, and some did",
-        "'write' of 'Process-1' (pid 101) at 3.000 ms, for 1.000 ms overlaps 'read' of 'Process-2' (pid 102) at 3.500",
+        "'write' of 'Process-1' (pid 101) at 3.000 ms, for 1.000 ms, overlaps 'read' of 'Process-2' (pid 102) at 3.500",
     ):
         history.assert_exclusive("read", "write")
     with pytest.raises(ValueError, match="of nothing proves nothing: give the name of a span"):
@@ -281,7 +281,7 @@ def test_span_without_an_end_lasts_until_its_process_is_joined() -> None:
     joined = story.at(5, 0, "joined")
     story.span(6, 7, 2, "work")
     history = story.history()
-    with fails("without an end overlaps"):
+    with fails("without an end, overlaps"):
         history.assert_exclusive("work")
     history.assert_overlap("work")
     story.link("join", (1, -1), joined)
@@ -448,7 +448,12 @@ def test_linearizability_holds_and_breaks() -> None:
     story.span(6, 7, 2, "shop.stock:add")
     history.assert_linearizable(models.Counter, "shop.stock")
     story.span(8, 9, 0, "counter.read", result=1)
-    with fails("the operations on 'counter' have to be possible one after the other, as on a Counter, and are not"):
+    with fails(
+        "the operations on 'counter' have to be possible one after the other, as on a Counter, and are not\n",
+        "  read() -> 2, by 'MainProcess' (pid 100) from 5.000 ms to 6.000 ms\n",
+        "  read() -> 1, by 'MainProcess' (pid 100) from 7.000 ms to 8.000 ms\n",
+        "\n>      7.000  [ counter.read\n",
+    ):
         history.assert_linearizable(models.Counter(), "counter")
     with pytest.raises(Exception, match="knows no operation 'thing'"):
         history.assert_linearizable(models.Counter)
@@ -467,9 +472,19 @@ def test_operations_of_the_killed_and_of_threads() -> None:
     history.assert_linearizable(models.Counter)
     story.clock_is_shared = False
     history.assert_linearizable(models.Counter)
+    with fails("read() -> 2, by 'Process-1' (pid 101)\n"):
+        history.assert_linearizable(models.Counter(5))
     story.span(3, 4, 0, "read", result=2)
     with fails("cannot tell, this platform has no clock for all processes"):
         history.assert_linearizable(models.Counter)
+
+
+def test_what_was_got_before_it_was_put() -> None:
+    story = Story()
+    story.span(1, 2, 1, "get", result="a")
+    story.span(3, None, 2, "put", item="a")
+    with fails("put(item='a'), which never ended, by 'Process-2' (pid 102) from 2.000 ms\n"):
+        story.history().assert_linearizable(models.Queue)
 
 
 ASSERTIONS: dict[str, Callable[[History, str], None]] = {

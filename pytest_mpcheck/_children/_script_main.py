@@ -25,10 +25,15 @@ def main() -> None:
     sys.path[0] = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
     from pytest_mpcheck import _platforms
     from pytest_mpcheck._children._arming import arm
+    from pytest_mpcheck._history._layout import VARIABLE
     from pytest_mpcheck._keeper._doors import Doors
 
     Doors(os.environ[_platforms.MARK]).open()
     arm(f"{station}partial", f"{station}stacks")
+    if VARIABLE in os.environ:  # else nobody wants to know what its processes do
+        from pytest_mpcheck._history import _attach
+
+        _attach.find()
     if lifeline != "-1":  # pragma: always on Linux
         _platforms.follow_parent(int(lifeline))
     default: Any = multiprocessing.context._default_context

@@ -11,15 +11,12 @@ import marshal
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from ._layout import LENGTH_MAX, MARSHAL
+from ._layout import LENGTH_MAX, MARSHAL, MARSHAL_SHORT, PLAIN, ROOM
 
 if TYPE_CHECKING:
     from typing import Any
 
-__all__ = ["PLAIN", "Unreadable", "read", "write"]
-
-PLAIN = frozenset((bool, bytes, float, int, str, type(None)))
-"""The types whose values are written as they are; the same for lists, tuples and dictionaries of such."""
+__all__ = ["Unreadable", "read", "write"]
 
 _FEW = 200
 """How many characters are left of a value that is cut, and of a text that stands for one."""
@@ -29,7 +26,7 @@ class Unreadable(Exception):
     """These are no data."""
 
 
-def write(data: Mapping[Any, object], limit: int = LENGTH_MAX) -> tuple[bytes, bool]:
+def write(data: dict[Any, Any], limit: int = LENGTH_MAX) -> tuple[bytes, bool]:
     """Write down data.
 
     Args:
@@ -39,6 +36,10 @@ def write(data: Mapping[Any, object], limit: int = LENGTH_MAX) -> tuple[bytes, b
     Returns:
         The bytes, and whether some of the values are pickled.
     """
+    if all(value.__class__ in PLAIN for value in data.values()):
+        written = marshal.dumps(data, MARSHAL)
+        if len(written) <= ROOM:
+            return written, False
     plain, packed = _split(data)
     written = _join(plain, packed)
     if len(written) > limit:
@@ -47,20 +48,31 @@ def write(data: Mapping[Any, object], limit: int = LENGTH_MAX) -> tuple[bytes, b
     return written, bool(packed)
 
 
-def _split(data: Mapping[Any, object]) -> tuple[dict[Any, object], dict[Any, bytes]]:
-    plain: dict[Any, object] = {}
+def _split(data: Mapping[Any, Any]) -> tuple[dict[Any, Any], dict[Any, bytes]]:
+    plain: dict[Any, Any] = {}
     packed: dict[Any, bytes] = {}
     for key, value in data.items():
         if _is_plain(value, 20):
             plain[key] = value
             continue
-        import pickle
-
         try:
-            packed[key] = pickle.dumps(value, 5)
+            packed[key] = _pickled(value)
         except Exception as error:  # whatever the class of the value raises
             plain[key] = f"<not picklable ({type(error).__name__}): {_text_of(value)}>"
     return plain, packed
+
+
+def _pickled(value: object) -> bytes:
+    """Pickle a value, unless a copy of it would do harm where the log is read.
+
+    The copy of a connection closes a descriptor that is another's there, that of a proxy calls its manager.
+    """
+    import pickle
+
+    pickled = pickle.dumps(value, 5)
+    if b"multiprocessing." in pickled:  # as every class of it is named
+        raise TypeError("it is bound to its process")
+    return pickled
 
 
 def _is_plain(value: object, depth: int) -> bool:
@@ -79,13 +91,13 @@ def _is_plain(value: object, depth: int) -> bool:
     return False
 
 
-def _join(plain: dict[Any, object], packed: dict[Any, bytes]) -> bytes:
-    return marshal.dumps((plain, packed) if packed else plain, MARSHAL)
+def _join(plain: dict[Any, Any], packed: dict[Any, bytes]) -> bytes:
+    return marshal.dumps((plain, packed) if packed else plain, MARSHAL_SHORT)
 
 
-def _cut(plain: dict[Any, object], packed: dict[Any, bytes], limit: int) -> tuple[dict[Any, object], dict[Any, bytes]]:
+def _cut(plain: dict[Any, Any], packed: dict[Any, bytes], limit: int) -> tuple[dict[Any, Any], dict[Any, bytes]]:
     """Replace the longest values by their beginnings, until the rest is short enough."""
-    sizes = {key: len(marshal.dumps(value, MARSHAL)) for key, value in (*plain.items(), *packed.items())}
+    sizes = {key: len(marshal.dumps(value, MARSHAL_SHORT)) for key, value in (*plain.items(), *packed.items())}
     total = sum(sizes.values()) + sum(len(str(key)) + 16 for key in sizes)
     few = max(8, min(_FEW, limit // (8 * (len(sizes) or 1))))
     for key in sorted(sizes, key=lambda key: -sizes[key]):
@@ -120,7 +132,7 @@ def _text_of(value: object) -> str:
     return text if len(text) <= _FEW else f"{text[:_FEW]}<cut: {len(text):,} characters>"
 
 
-def read(written: bytes, is_packed: bool) -> dict[Any, object]:
+def read(written: bytes, is_packed: bool) -> dict[Any, Any]:
     """Return the data that were written down.
 
     Args:

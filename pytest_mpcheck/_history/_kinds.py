@@ -22,10 +22,9 @@ class Call:
         parameters: The names of its arguments.
         fixed: What is recorded in place of its arguments.
         gives: Under which name its result stands there once more.
-        sends: Whether its first argument is a message.
     """
 
-    __slots__ = ("_fixed", "_parameters", "gives", "operation", "sends")
+    __slots__ = ("_fixed", "_parameters", "gives", "operation")
 
     def __init__(
         self,
@@ -33,13 +32,11 @@ class Call:
         *parameters: str,
         fixed: Mapping[str, object] | None = None,
         gives: str = "",
-        sends: bool = False,
     ) -> None:
         self.operation = operation
         self._parameters = parameters
         self._fixed = fixed
         self.gives = gives
-        self.sends = sends
 
     def told(self, args: tuple[object, ...], kwargs: Mapping[str, object]) -> tuple[str, dict[str, object]]:
         """Return the operation and its arguments by name; those that have no name stand together as ``arguments``."""
@@ -132,8 +129,8 @@ _ROW = {
 _QUEUE = Kind(
     "queue",
     {
-        "put": Call("put", "item", "block", "timeout", sends=True),
-        "put_nowait": Call("put", "item", fixed={"block": False}, sends=True),
+        "put": Call("put", "item", "block", "timeout"),
+        "put_nowait": Call("put", "item", fixed={"block": False}),
         "get": Call("get", "block", "timeout", gives="item"),
         "get_nowait": Call("get", fixed={"block": False}, gives="item"),
     },
@@ -143,7 +140,7 @@ _QUEUE = Kind(
 _CONNECTION = Kind(
     "connection",
     {
-        "send": Call("send", "item", sends=True),
+        "send": Call("send", "item"),
         "recv": Call("recv", gives="item"),
         "send_bytes": Call("send_bytes", "item", "offset", "size"),
         "recv_bytes": Call("recv_bytes", "maxlength", gives="item"),

@@ -1,9 +1,9 @@
 """How a file of the log is laid out: a head, the names, and a ring of slots; and what the control file holds.
 
 A file has a page for its head, then `NAMES` slots for names, then slots for records up to its end. Every slot has 64
-bytes, the last four of them the checksum of the others. A record that is longer than a slot goes on in further slots,
-its parts, each of which says which record it belongs to, and which part of it this is. The slot of ticket N is the
-N-th, from the beginning again when the ring is full.
+bytes, the last four of them a checksum. A record that is longer than a slot goes on in further slots, its parts, each
+of which says which record it belongs to, and which part of it this is. Tickets are places: the first record has the
+ticket `FIRST_SLOT`; past the end of the ring it begins again at the beginning.
 
 Guarantees: nothing but the standard library's smallest parts is imported here; children load this module.
 """
@@ -14,34 +14,37 @@ from struct import Struct
 
 __all__ = [
     "BEGIN",
-    "BODY",
     "CONTROL",
     "END",
     "EPOCHS",
     "EPOCHS_KEPT",
     "EPOCH_BODY",
     "EPOCH_MASK",
+    "EPOCH_SHIFT",
     "FIRST_SLOT",
     "HEAD",
     "INLINE",
     "KEY",
+    "KINDS",
     "LENGTH_MAX",
     "LINK",
     "LONG",
-    "LONG_HEAD",
+    "LONG_DATA",
     "LONG_ROOM",
     "MAGIC",
     "MARK",
     "MARSHAL",
+    "MARSHAL_SHORT",
     "NAMES",
     "NAMES_START",
     "NAME_BODY",
     "NAME_ROOM",
+    "NAME_SHIFT",
     "PACKED",
     "PART",
-    "PART_BODY",
-    "PART_ROOM",
+    "PLAIN",
     "POINT",
+    "RECORD",
     "ROOM",
     "SEALED",
     "SLOT",
@@ -62,15 +65,15 @@ CONTROL = "control"
 EPOCH_MASK = 0xFFFFFFFF
 """The part of the control word that is the epoch; what is above it is the generation of the rules."""
 
-MAGIC = b"mpcheck log 1\n\0\0"
+MAGIC = b"mpcheck log 1\n".ljust(16, b"\0")
 
-HEAD = Struct("<16sII")
+HEAD = Struct("@16sII")
 """The beginning of the head: magic, length of the facts, their checksum. The facts follow, marshalled."""
 
 TALLY = 2048
 """Where a slot is that tells how the ring is used by now."""
 
-TALLY_BODY = Struct("<QQQ36x")
+TALLY_BODY = Struct("@QQQ36x")
 """What it tells: how many slots the ring has, how many of them have room on the disk, how many parts were written."""
 
 EPOCHS = 2112
@@ -79,7 +82,7 @@ EPOCHS = 2112
 EPOCHS_KEPT = 31
 """How many of them there are; they are used by turns."""
 
-EPOCH_BODY = Struct("<QQQ36x")
+EPOCH_BODY = Struct("@QQQ36x")
 """What they tell: the epoch, its first ticket, and how many parts were written before."""
 
 NAMES_START = 4096
@@ -90,35 +93,42 @@ FIRST_SLOT = NAMES_START + NAMES * 64
 
 SLOT = 64
 
-SEALED = Struct("<60sI")
-"""A slot: its body, and the checksum of that."""
+RECORD = Struct("@QQQQ28sI")
+"""A record: ticket, time, thread, what it is, data, checksum. What it is: its kind, the number of its name, its epoch.
 
-BODY = Struct("<QBBHIQQ28s")
-"""A record: ticket, kind, length of its data, number of its name, epoch, time, thread, data."""
+The ticket is the place that the record would have in a file without an end. The checksum is that of the data, seeded
+with the hash of the rest, which costs half of what the checksum of all bytes does: it is made for every event. (The
+hash of numbers is the same in every process, but not in every implementation of Python: what another one has written is
+read as damaged.) In a part, the time is the ticket of its record, and the thread is which part of it this is.
+"""
 
 ROOM = 28
 """How many bytes of data go into a record of one slot."""
 
-LONG_HEAD = Struct("<II20s")
-"""What the data of a longer one begin with: their length, their checksum, and the first of them."""
+NAME_SHIFT, EPOCH_SHIFT = 8, 32
+"""Where in what a record is the number of its name and its epoch begin."""
+
+LONG_DATA = Struct("@II20s")
+"""What the data of a longer record begin with: their length, their checksum, and the first of them."""
 
 LONG_ROOM = 20
 
-PART_BODY = Struct("<QBBHIQ36s")
-"""A part of a record: ticket, kind, length, nothing, which part, the ticket of the record, data."""
+SEALED = Struct("@60sI")
+"""A slot that is no record: its body, and the checksum of that."""
 
-PART_ROOM = 36
-
-NAME_BODY = Struct("<H58s")
+NAME_BODY = Struct("@H58s")
 """A name: its length, and the name."""
 
 NAME_ROOM = 58
 
-INLINE = 0xFFFF
+INLINE = NAMES
 """The number of a name that stands with the data."""
 
 POINT, BEGIN, END, LINK, MARK, PART = range(1, 7)
 """What a record is; `MARK` says nothing, but that somebody was there."""
+
+KINDS = 15
+"""The part of a kind that says what the record is; the rest is added to it."""
 
 LONG = 16
 """Added to the kind: it goes on in parts."""
@@ -126,8 +136,14 @@ LONG = 16
 PACKED = 32
 """Added to the kind: some of the data are pickled."""
 
-LENGTH_MAX = 65536
+LENGTH_MAX = 32768
 """How many bytes of data a record may have; they are cut to that."""
 
-MARSHAL = 4
-"""The version of `marshal`; every Python that this package runs on has it."""
+MARSHAL = 2
+"""The version of `marshal` for small data: the fastest, since it looks for nothing that occurs twice."""
+
+MARSHAL_SHORT = 4
+"""The one for others: the shortest that every Python has that this package runs on."""
+
+PLAIN = frozenset((bool, bytes, float, int, str, type(None)))
+"""The types whose values are written as they are; the same for lists, tuples and dictionaries of such."""

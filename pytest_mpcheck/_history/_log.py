@@ -10,9 +10,13 @@ from __future__ import annotations
 
 import os
 import sys
+from _thread import get_ident
+from binascii import crc32
 from collections.abc import Callable, Mapping, Sequence
+from marshal import dumps as _dumps
+from time import monotonic_ns as _now  # unless the clock of events is another one; see `_hear`
 
-from ._layout import BEGIN, END, EPOCH_MASK, KEY, LINK, MARK, POINT, VARIABLE
+from ._layout import BEGIN, END, EPOCH_MASK, KEY, LINK, MARK, MARSHAL, PLAIN, POINT, RECORD, ROOM, VARIABLE
 
 TYPE_CHECKING = False  # typing itself would cost every child a millisecond
 if TYPE_CHECKING:
@@ -23,11 +27,11 @@ if TYPE_CHECKING:
 
 __all__ = [
     "LIMIT",
-    "binding",
     "checkpoint",
     "follow",
     "given",
     "here",
+    "is_own",
     "listen",
     "listens",
     "record_again",
@@ -40,11 +44,17 @@ LIMIT = 64 * 1024 * 1024
 
 _UNHEARD = -1
 
+_pack_into = RECORD.pack_into
+
+_MARK_OF_BYTES = ord("s")
+"""What `marshal` puts before bytes, and, alas, before whatever shows its memory: an array, a number of numpy's."""
+
 _control: Sequence[int] = (0,)
-_idle = _UNHEARD
-"""The control word by which nobody listens, as far as it was heard."""
 _heard = _UNHEARD
-"""The one by which somebody does."""
+"""The control word that was heard last."""
+_state: tuple[Any, Any, Callable[[], int], int, Callable[[str], int | None]] | None = None
+"""What a checkpoint needs while somebody listens: ring, memory, tickets, room, and what events are by their names."""
+_labels: dict[str, int] = {}
 _record: Callable[[int, str, Mapping[Any, object], int], int]
 _epoch = 0
 _bound: int | None = None
@@ -54,6 +64,7 @@ _method = ""
 _limit = LIMIT
 _ring: Ring | None = None
 _rings: dict[str, Ring] = {}
+_has_rules = False
 _watches_forks = False
 _at_fork: tuple[str, int] | None = None
 
@@ -65,12 +76,36 @@ def checkpoint(name: str, /, **data: object) -> None:
         name: What the event is called.
         data: What is to be known of it.
     """
-    word = _control[0]
-    if word == _idle:
-        return
-    if word != _heard and not _hear():
-        return
-    _record(POINT, name, data, _epoch)
+    if _control[0] != _heard:
+        _hear()
+    if _state is None:
+        return None
+    ring, memory, advance, room, label_of = _state
+    label = label_of(name)
+    if label is None:
+        return _record_first(name, data)
+    if data:
+        try:
+            written = _dumps(data, MARSHAL)
+        except ValueError:
+            return _record_any(name, data)
+        if len(written) > ROOM:
+            return _record_any(name, data)
+        if _MARK_OF_BYTES in written:  # or so it seems
+            for value in data.values():
+                if value.__class__ not in PLAIN:
+                    return _record_any(name, data)
+    else:
+        written = b""
+    place = ticket = advance()
+    if ticket >= room:
+        place = _place_of(ring, ticket)
+    at = _now()
+    thread = get_ident()
+    try:
+        _pack_into(memory, place, ticket, at, thread, label, written, crc32(written, hash((ticket, at, thread, label))))
+    except ValueError:  # the memory is that of another process: a signal handler has forked this one
+        _record_any(name, data)
 
 
 class span:  # noqa: N801  # it reads like a function
@@ -93,8 +128,7 @@ class span:  # noqa: N801  # it reads like a function
 
     def __enter__(self) -> span:
         """Begin."""
-        word = _control[0]
-        if word != _idle and (word == _heard or _hear()):
+        if listens():
             self._epoch = _epoch
             self._ring = _ring
             self._begin = _record(BEGIN, self._name, self._data, _epoch)
@@ -108,11 +142,8 @@ class span:  # noqa: N801  # it reads like a function
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         """End."""
-        if self._begin < 0:
-            return
-        word = _control[0]
-        if word == _idle or (word != _heard and not _hear()) or self._epoch != _epoch or self._ring is not _ring:
-            return  # the test is over, or this is a copy of the process that has begun it
+        if self._begin < 0 or not listens() or self._epoch != _epoch or self._ring is not _ring:
+            return  # nobody has listened, or the test is over, or this is a copy of the process that has begun it
         noted = {0: self._begin, **self._noted}
         if kind is not None:
             noted["raised"] = kind.__name__
@@ -130,12 +161,13 @@ def listen(
         start_method: How this process was started.
         limit: How large the file of a source may become, in bytes.
     """
-    global _folder, _origin, _method, _control, _ring, _limit  # noqa: PLW0603  # the state of this process
+    global _folder, _origin, _method, _control, _ring, _epoch, _limit  # noqa: PLW0603  # the state of this process
     from ._control import open_word
 
     _forget()
     _folder, _origin, _method, _limit = folder, origin, start_method, limit or _limit
     _ring = _rings.get(folder) if folder else None
+    _epoch = 0
     _control = (0,)
     if folder:
         _watch_forks()
@@ -162,8 +194,9 @@ def set_epoch(number: int | None) -> None:
 
 def listens() -> bool:
     """Return whether what is recorded now is for a test."""
-    word = _control[0]
-    return word != _idle and (word == _heard or _hear())
+    if _control[0] != _heard:
+        _hear()
+    return _state is not None
 
 
 def here() -> tuple[str, int] | None:
@@ -177,9 +210,9 @@ def here() -> tuple[str, int] | None:
     return _origin if _ring is None else (_ring.key, _ring.taken() - 1)
 
 
-def binding() -> int | None:
-    """Return the test that this process is bound to, as of `set_epoch`."""
-    return _bound
+def is_own(key: str) -> bool:
+    """Return whether a key is that of this process."""
+    return _ring is not None and _ring.key == key
 
 
 def given() -> tuple[str | None, int, int | None, tuple[str, int] | None]:
@@ -195,52 +228,84 @@ def follow(kind: str, key: str, sequence: int = -1) -> None:
         key: The other source.
         sequence: Up to which of its places; -1: all.
     """
-    word = _control[0]
-    if word != _idle and (word == _heard or _hear()):
+    if listens():
         _record(LINK, kind, {0: key, 1: sequence}, _epoch)
 
 
 def _forget() -> None:
     """Look at the control word anew, with the next event."""
-    global _idle, _heard  # noqa: PLW0603
-    _idle = _heard = _UNHEARD
+    global _heard  # noqa: PLW0603
+    _heard = _UNHEARD
+
+
+def _record_first(name: str, data: Mapping[str, object]) -> None:
+    """Record an event of a name that is new in this test, and let the next ones take the short way."""
+    if not isinstance(name, str):
+        from .._errors import MpcheckError
+
+        raise MpcheckError(
+            f"checkpoint({name!r}): the name of an event is a text, not of type {type(name).__name__}\n"
+            "what to do: give it a name, and the rest as data: checkpoint('sent', item=item)"
+        )
+    _record_any(name, data)
+    labels = _labels  # first: another thread that hears of another test makes new ones last
+    if _ring is not None and not _has_rules:
+        label = _ring.label(POINT, name, _epoch)
+        if label is not None:
+            labels[name] = label
+
+
+def _record_any(name: str, data: Mapping[str, object]) -> None:
+    if listens():  # by now this may be another process
+        _record(POINT, name, data, _epoch)
 
 
 def record_again(kind: int, name: str, data: Mapping[Any, object]) -> int:
     """Record what could not be, because this process was forked while it was recorded: a signal handler did that."""
-    return _record(kind, name, data, _epoch) if kind != END and _hear() else -1
+    return _record(kind, name, data, _epoch) if kind != END and listens() else -1
 
 
-def _hear() -> bool:
-    """Take notice of what the control word says; return whether somebody listens."""
-    global _idle, _heard, _epoch, _record, _ring  # noqa: PLW0603
+def _place_of(ring: Ring, ticket: int) -> int:
+    """Return the place of a record that is beyond the room which is known, and know of the room that there is now."""
+    global _state  # noqa: PLW0603
+    place = ring.place_of(ticket)
+    if _state is not None and _state[0] is ring:
+        _state = (*_state[:3], ring.room, _state[4])
+    return place
+
+
+def _hear() -> None:
+    """Take notice of what the control word says."""
+    global _heard, _epoch, _record, _ring, _state, _labels, _has_rules, _now  # noqa: PLW0603
     if _folder is None and _is_expected():
         from ._attach import find
 
         find()
     word = _control[0]
     if not word & EPOCH_MASK or _folder is None:
-        _idle = word
-        return False
+        _state, _heard = None, word
+        return
     epoch = word & EPOCH_MASK if _bound is None else _bound
     ring = _ring
     if ring is None:
         try:
             ring = _open(_folder)
         except OSError:  # the run is over and its folder gone, or the disk is full
-            _idle = word
-            return False
-    _ring, _record = ring, ring.record
+            _state, _heard = None, word
+            return
+    _ring, _record, _has_rules, _now = ring, ring.record, False, ring.now
     if word > EPOCH_MASK:
         from ._rules import load
 
         _record = load(_folder, word >> 32).recorder(ring)
+        _has_rules = _record != ring.record
     if epoch != _epoch:
         ring.begin_epoch(epoch)
         _epoch = epoch
-        _record(MARK, "", {}, epoch)
+        ring.record(MARK, "", {}, epoch)
+    _labels = {}
+    _state = ring, ring.mapped, ring.advance, ring.room, _labels.get
     _heard = word
-    return True
 
 
 def _is_expected() -> bool:
@@ -269,6 +334,7 @@ def _open(folder: str) -> Ring:
         return first
     if _origin is not None:
         epoch = _control[0] & EPOCH_MASK if _bound is None else _bound
+        ring.begin_epoch(epoch)
         ring.record(LINK, "start", {0: _origin[0], 1: _origin[1]}, epoch)
     return ring
 

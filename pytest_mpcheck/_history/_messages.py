@@ -47,7 +47,7 @@ class Errand:
 
     def __init__(self, function: Any) -> None:
         self._function = function
-        self._binding = _log.binding()
+        self._binding = _log.given()[2]
 
     def __reduce__(self) -> tuple[Any, ...]:
         _errands[get_ident()] = self._binding
@@ -88,7 +88,7 @@ def receive(data: Any) -> None:
     end = len(data) - len(MAGIC) - 2
     length = int.from_bytes(data[end : end + 2], "little")
     is_task, binding, place = marshal.loads(data[end - length : end])
-    if is_task and binding != _log.binding():
+    if is_task and binding != _log.given()[2]:
         _log.set_epoch(binding)
     if place is not None:
         _follow(*place)
@@ -96,7 +96,6 @@ def receive(data: Any) -> None:
 
 def _follow(key: str, sequence: int) -> None:
     """Record a link, unless it would tell nothing new."""
-    here = _log.here()
-    if (here is None or here[0] != key) and _followed.get(key, -1) < sequence:  # no message to ourselves
+    if not _log.is_own(key) and _followed.get(key, -1) < sequence:
         _followed[key] = sequence
         _log.follow("message", key, sequence)

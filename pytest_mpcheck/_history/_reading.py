@@ -49,7 +49,7 @@ def read_chronicle(folder: str, epoch: int) -> Chronicle:
         sources.insert(0, Source(own, "MainProcess"))
         files.insert(0, SourceFile("", {}, (), 0, 0))
     numbers = {file.key: number for number, file in enumerate(files)}
-    last = [file.records[-1].ticket if file.records else -1 for file in files]
+    last = [file.records[-1].sequence if file.records else -1 for file in files]
     links = tuple(
         link
         for number, file in enumerate(files)
@@ -78,7 +78,15 @@ def _event(record: Record, source: int, process: ProcessId) -> Event | None:
     data: dict[Any, Any] = dict(record.data)
     begin = data.pop(0) if kind == "end" else None
     return Event(
-        process, record.ticket, record.name, data, record.at, kind, EventId(source, record.ticket), record.thread, begin
+        process,
+        record.sequence,
+        record.name,
+        data,
+        record.at,
+        kind,
+        EventId(source, record.sequence),
+        record.thread,
+        begin,
     )
 
 
@@ -90,7 +98,7 @@ def _link(record: Record, source: int, numbers: dict[str, int], last: Sequence[i
         return None
     kind: Any = record.name
     before = EventId(other, last[other] if sequence < 0 else sequence)
-    return Link(kind, before, EventId(source, record.ticket), record.at, record.thread)
+    return Link(kind, before, EventId(source, record.sequence), record.at, record.thread)
 
 
 def _in_order(events: Sequence[Sequence[Event]], links: Iterable[Link]) -> Iterable[Event]:

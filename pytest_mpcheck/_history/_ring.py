@@ -2,26 +2,26 @@
 
 Guarantees: nobody who records waits for another thread or process, and a signal handler may record while a record is
 being written. A record is in the file, for whoever reads it, whatever becomes of the process, once `record` has
-returned. Room is reserved before it is used: where there is none the ring stays as small as it is, and nothing is
-killed by a page that cannot be had.
+returned. Room is reserved before it is used: where there is none the ring stays as small as it is, and nobody is killed
+by a page that cannot be had.
 """
 
 from __future__ import annotations
 
+import contextlib
 import marshal
 import mmap
 import os
-import sys
 from _thread import get_ident
 from binascii import crc32
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from itertools import count
 
 from .. import _platforms
-from ._data import PLAIN, write
+from ._data import write
 from ._layout import (
-    BODY,
     EPOCH_BODY,
+    EPOCH_SHIFT,
     EPOCHS,
     EPOCHS_KEPT,
     FIRST_SLOT,
@@ -29,18 +29,17 @@ from ._layout import (
     INLINE,
     LENGTH_MAX,
     LONG,
-    LONG_HEAD,
+    LONG_DATA,
     LONG_ROOM,
     MAGIC,
-    MARSHAL,
+    MARSHAL_SHORT,
     NAME_BODY,
     NAME_ROOM,
-    NAMES,
+    NAME_SHIFT,
     NAMES_START,
     PACKED,
     PART,
-    PART_BODY,
-    PART_ROOM,
+    RECORD,
     ROOM,
     SEALED,
     SLOT,
@@ -54,11 +53,11 @@ if TYPE_CHECKING:
 
 __all__ = ["Ring"]
 
-_FIRST_STEP = 512
-"""How many slots are reserved at first; then as many again as there are."""
+_FIRST_STEP = 512 * SLOT
+"""How much is reserved at first, in bytes; then as much again as there is."""
 
-_STEP_MAX = 65536
-"""How many are reserved at once at most."""
+_STEP_MAX = 65536 * SLOT
+"""How much is reserved at once at most."""
 
 
 class Ring:
@@ -71,10 +70,10 @@ class Ring:
 
     Attributes:
         key: The name of the file.
-        record: Write a record: kind, name, data, epoch. Returns its ticket.
-        begin_epoch: Note that an epoch begins here.
-        taken: Return how many tickets were taken.
-        leave: Let `record` write nothing more: this is a copy of the process by now, and the file belongs to the other.
+        mapped: The file, in memory.
+        advance: Take a ticket; threads and signal handlers do not get in each other's way there.
+        now: The clock.
+        room: Up to which ticket it is known that the place of the record is the ticket itself, and that it is there.
 
     Raises:
         OSError: There is no such folder, or no room.
@@ -82,152 +81,158 @@ class Ring:
 
     def __init__(self, folder: str, facts: Mapping[str, object], limit: int) -> None:
         stem = f"{facts['pid']}-{facts['start_token']}"
-        for number in count():
+        for number in count():  # pragma: no branch
             self.key = f"{stem}-{number}" if number else stem
-            path = os.path.join(folder, self.key)
+            self._path = os.path.join(folder, self.key)
             try:
-                file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0), 0o600)
+                self._file = os.open(self._path, _FLAGS, 0o600)
             except FileExistsError:  # another interpreter of this process has it
                 continue
             break
-        self._path, self._file = path, file
-        slots = max((limit - FIRST_SLOT) // SLOT, _FIRST_STEP)
+        self._size = max((limit - FIRST_SLOT) // SLOT * SLOT, _FIRST_STEP)
         try:
-            _platforms.reserve(file, 0, FIRST_SLOT + _FIRST_STEP * SLOT)
-            os.ftruncate(file, FIRST_SLOT + slots * SLOT)
-            ring = mmap.mmap(file, FIRST_SLOT + slots * SLOT)
+            _platforms.reserve(self._file, 0, FIRST_SLOT + _FIRST_STEP)
+            os.ftruncate(self._file, FIRST_SLOT + self._size)
+            self.mapped = mmap.mmap(self._file, FIRST_SLOT + self._size)
         except OSError:
-            self.discard()
+            self._close()
+            os.unlink(self._path)
             raise
-        told = marshal.dumps({**facts, "slots": slots}, MARSHAL)
-        ring[HEAD.size : HEAD.size + len(told)] = told
-        HEAD.pack_into(ring, 0, MAGIC, len(told), crc32(told))
-        self.record, self.begin_epoch, self.taken, self.leave = _writer(ring, file, slots)
+        told = marshal.dumps({**facts, "size": self._size}, MARSHAL_SHORT)
+        self.mapped[HEAD.size : HEAD.size + len(told)] = told
+        HEAD.pack_into(self.mapped, 0, MAGIC, len(told), crc32(told))
+        self._tickets = count(FIRST_SLOT, SLOT)
+        self.advance = self._tickets.__next__
+        self.now = _platforms.event_clock()
+        self.room = self._reserved = FIRST_SLOT + _FIRST_STEP
+        self._parts = 0
+        self._numbers: dict[str, int] = {}
+        self._epochs: set[int] = set()
+        self._next_number = count().__next__
+        self._next_epoch = count().__next__
+        self._tell()
 
     def discard(self) -> None:
         """Take it back; nothing was recorded in it."""
-        os.close(self._file)
+        self.leave()
         os.unlink(self._path)
 
+    def leave(self) -> None:
+        """Write nothing more into it: this is a copy of the process by now, and the file belongs to the other."""
+        with contextlib.suppress(BufferError):  # another thread of the other was writing at the moment
+            self.mapped.close()
+        self._close()
 
-def _writer(ring: mmap.mmap | None, file: int, slots: int) -> tuple[Callable[..., int], Any, Any, Any]:  # noqa: PLR0915
-    """Make the functions of a ring. They are closures: what they need is nearer to them than attributes are."""
-    tickets = count()
-    next_ticket = tickets.__next__
-    next_number = count().__next__
-    next_epoch = count().__next__
-    numbers: dict[str, int] = {}
-    room = min(_FIRST_STEP, slots)
-    parts = 0
-    now = _platforms.event_clock()
-    dumps = marshal.dumps
-    pack, pack_part, pack_into = BODY.pack, PART_BODY.pack, SEALED.pack_into
+    def _close(self) -> None:
+        with contextlib.suppress(OSError):  # somebody has closed all descriptors that there are
+            os.close(self._file)
 
-    def record(kind: int, name: str, data: Mapping[Any, object], epoch: int) -> int:
-        number = numbers.get(name)
+    def taken(self) -> int:
+        """Return how many tickets were taken."""
+        return sequence_of(int(repr(self._tickets)[6:].split(",")[0]))
+
+    def begin_epoch(self, epoch: int) -> None:
+        """Note that an epoch begins here, unless it has begun before."""
+        if epoch in self._epochs:
+            return
+        self._epochs.add(epoch)
+        place = EPOCHS + self._next_epoch() % EPOCHS_KEPT * SLOT
+        self._seal(place, EPOCH_BODY.pack(epoch, FIRST_SLOT + self.taken() * SLOT, self._parts))
+
+    def label(self, kind: int, name: str, epoch: int) -> int | None:
+        """Return what a record is, as it says it; ``None`` if its name has no number, and there is none for it."""
+        number = self._numbers.get(name)
         if number is None:
-            number = register(name)
+            number = self._number(name)
+            if number == INLINE:
+                return None
+        return epoch << EPOCH_SHIFT | number << NAME_SHIFT | kind
+
+    def _number(self, name: str) -> int:
+        encoded = name.encode("utf-8", "surrogatepass")
+        if len(encoded) > NAME_ROOM or len(self._numbers) >= INLINE:
+            return INLINE
+        number = self._next_number()
+        if number >= INLINE:
+            return INLINE
+        self._seal(NAMES_START + number * SLOT, NAME_BODY.pack(len(encoded), encoded))
+        self._numbers[name] = number
+        return number
+
+    def record(self, kind: int, name: str, data: Mapping[Any, Any], epoch: int) -> int:
+        """Write a record, whatever its data.
+
+        Args:
+            kind: What it is.
+            name: Its name.
+            data: Its data.
+            epoch: The test that it counts to.
+
+        Returns:
+            Its sequence number.
+        """
+        label = self.label(kind, name, epoch)
+        if label is None:
+            label = epoch << EPOCH_SHIFT | INLINE << NAME_SHIFT | kind
+            data = {-1: str.__str__(name), **data}
         if data:
-            for value in data.values():
-                if value.__class__ not in PLAIN:
-                    return record_any(kind, number, name, data, epoch)
-            written = dumps(data, MARSHAL)
+            written, is_packed = write(dict(data), min(LENGTH_MAX, self._size // 8))
+            if is_packed:
+                label |= PACKED
         else:
             written = b""
-        length = len(written)
-        if length > ROOM or number == INLINE:
-            return record_any(kind, number, name, data, epoch)
-        ticket = next_ticket()
-        if ticket >= room:
-            grow(ticket)
-        body = pack(ticket, kind, length, number, epoch, now(), get_ident(), written)
-        position = FIRST_SLOT + ticket % slots * SLOT
-        checksum = crc32(body)
         try:
-            pack_into(ring, position, body, checksum)
-        except TypeError:
+            return self._write(label, written)
+        except ValueError:  # the memory is that of another process: a signal handler has forked this one
             from ._log import record_again
 
             return record_again(kind, name, data)
-        return ticket
 
-    def record_any(kind: int, number: int, name: str, data: Mapping[Any, object], epoch: int) -> int:
-        """Write a record whose data are not plain, or not short."""
-        nonlocal parts
-        limit = min(LENGTH_MAX, slots * SLOT // 8)
-        written, is_packed = write({-1: name, **data} if number == INLINE else data, limit)
-        if is_packed:
-            kind |= PACKED
-        ticket = next_ticket()
-        pieces = ()
-        if len(written) > ROOM:
-            kind |= LONG
-            pieces = [written[start : start + PART_ROOM] for start in range(LONG_ROOM, len(written), PART_ROOM)]
-            parts += len(pieces)
-            length, written = ROOM, LONG_HEAD.pack(len(written), crc32(written), written[:LONG_ROOM])
-        else:
-            length = len(written)
+    def _write(self, label: int, written: bytes) -> int:
+        if len(written) <= ROOM:
+            return self._put(self.advance(), self.now(), get_ident(), label, written)
+        ticket = self.advance()
+        pieces = [written[start : start + ROOM] for start in range(LONG_ROOM, len(written), ROOM)]
+        self._parts += len(pieces)
         for index, piece in enumerate(pieces):
-            put(pack_part, PART, len(piece), 0, index, ticket, piece)
-        if pieces:
-            tell()
-        if ticket >= room:
-            grow(ticket)
-        body = pack(ticket, kind, length, number, epoch, now(), get_ident(), written)
-        position = FIRST_SLOT + ticket % slots * SLOT
-        checksum = crc32(body)
-        pack_into(ring, position, body, checksum)
-        return ticket
+            self._put(self.advance(), ticket, index, PART, piece.ljust(ROOM, b"\0"))
+        self._tell()
+        begin = LONG_DATA.pack(len(written), crc32(written), written[:LONG_ROOM])
+        return self._put(ticket, self.now(), get_ident(), label | LONG, begin)
 
-    def put(pack: Callable[..., bytes], *fields: object) -> None:
-        ticket = next_ticket()
-        if ticket >= room:
-            grow(ticket)
-        body = pack(ticket, *fields)
-        position = FIRST_SLOT + ticket % slots * SLOT
-        checksum = crc32(body)
-        pack_into(ring, position, body, checksum)
+    def _put(self, ticket: int, at: int, thread: int, label: int, written: bytes) -> int:
+        place = ticket if ticket < self.room else self.place_of(ticket)
+        checksum = crc32(written, hash((ticket, at, thread, label)))
+        RECORD.pack_into(self.mapped, place, ticket, at, thread, label, written, checksum)
+        return sequence_of(ticket)
 
-    def register(name: str) -> int:
-        """Give a name a number, by which records have it."""
-        encoded = name.encode("utf-8", "surrogatepass")
-        number = next_number() if len(encoded) <= NAME_ROOM and len(numbers) < NAMES else NAMES
-        if number >= NAMES:
-            return INLINE
-        seal(NAMES_START + number * SLOT, NAME_BODY.pack(len(encoded), encoded))
-        numbers[name] = number
-        return number
+    def place_of(self, ticket: int) -> int:
+        """Return the place of a record in the file, once there is room for it.
 
-    def grow(ticket: int) -> None:
-        """Reserve room for a ticket; where there is none, start again at the beginning of the ring."""
-        nonlocal room, slots
-        while ticket >= room < slots:
-            step = min(max(room, ticket + 1 - room), _STEP_MAX, slots - room)
+        Where there is no room on the disk the ring ends before that, and begins again at its beginning.
+        """
+        while ticket >= self._reserved < FIRST_SLOT + self._size:
+            start = self._reserved
+            step = min(start - FIRST_SLOT, _STEP_MAX, FIRST_SLOT + self._size - start)
             try:
-                _platforms.reserve(file, FIRST_SLOT + room * SLOT, step * SLOT)
+                _platforms.reserve(self._file, start, step)
             except OSError:
-                slots = room
+                self._size = start - FIRST_SLOT
             else:
-                room += step
-        tell()
-        if room >= slots:
-            room = sys.maxsize
+                self.room = self._reserved = max(self._reserved, start + step)  # another thread may have been faster
+            self._tell()
+        return FIRST_SLOT + (ticket - FIRST_SLOT) % self._size
 
-    def seal(position: int, body: bytes) -> None:
-        pack_into(ring, position, body, crc32(body))
+    def _tell(self) -> None:
+        self._seal(TALLY, TALLY_BODY.pack(self._size, self._reserved, self._parts))
 
-    def tell() -> None:
-        seal(TALLY, TALLY_BODY.pack(slots, min(room, slots), parts))
+    def _seal(self, place: int, body: bytes) -> None:
+        SEALED.pack_into(self.mapped, place, body, crc32(body))
 
-    def begin_epoch(epoch: int) -> None:
-        seal(EPOCHS + next_epoch() % EPOCHS_KEPT * SLOT, EPOCH_BODY.pack(epoch, taken(), parts))
 
-    def taken() -> int:
-        return int(repr(tickets)[6:-1])
+def sequence_of(ticket: int) -> int:
+    """Return the sequence number that belongs to a ticket."""
+    return (ticket - FIRST_SLOT) // SLOT
 
-    def leave() -> None:
-        nonlocal ring
-        ring = None
 
-    tell()
-    return record, begin_epoch, taken, leave
+_FLAGS = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)

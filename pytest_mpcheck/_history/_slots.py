@@ -8,31 +8,34 @@ from __future__ import annotations
 
 import marshal
 import os
+import re
 from binascii import crc32
+from collections.abc import Iterable
 from dataclasses import dataclass, field
+from struct import Struct
 from typing import IO, Any
 
 from .._regular_file import open_regular_file
 from ._data import Unreadable, read
 from ._layout import (
-    BODY,
     EPOCH_BODY,
+    EPOCH_SHIFT,
     EPOCHS,
     EPOCHS_KEPT,
     FIRST_SLOT,
     HEAD,
     INLINE,
-    LENGTH_MAX,
+    KINDS,
     LONG,
-    LONG_HEAD,
+    LONG_DATA,
     MAGIC,
     NAME_BODY,
-    NAME_ROOM,
+    NAME_SHIFT,
     NAMES,
     NAMES_START,
     PACKED,
     PART,
-    PART_BODY,
+    RECORD,
     SEALED,
     SLOT,
     TALLY,
@@ -41,15 +44,17 @@ from ._layout import (
 
 __all__ = ["Record", "SourceFile", "read_file"]
 
-_BLOCK = 1024 * 1024
+_BLOCK = 1024 * SLOT
+
+_EMPTY = bytes(_BLOCK)
 
 _LOOKS = 3
 """How often a slot is read that is no whole one; who writes it may be at it."""
 
-_EMPTY = bytes(SLOT)
+_AHEAD = 64 * SLOT
+"""How far beyond the last whole record one may be that is torn, and not an older one."""
 
-_KINDS = 15
-"""The part of a kind that says what a record is."""
+_KEY = re.compile(r"(\d+)-([^-]*)(-\d+)?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +62,7 @@ class Record:
     """One record.
 
     Attributes:
-        ticket: Its place in the source.
+        sequence: Its place in the source.
         kind: What it is.
         name: Its name.
         data: Its data, with what the log has added under numbers.
@@ -65,10 +70,10 @@ class Record:
         thread: By which thread.
     """
 
-    ticket: int
+    sequence: int
     kind: int
     name: str
-    data: dict[Any, object]
+    data: dict[Any, Any]
     at: int
     thread: int
 
@@ -94,12 +99,21 @@ class SourceFile:
 
 @dataclass(slots=True)
 class _Slots:
-    """The slots of a ring, sorted."""
+    """The slots of a ring, sorted: records and parts by their tickets, and the places of what is damaged."""
 
-    heads: dict[int, tuple[Any, ...]] = field(default_factory=dict)
+    records: dict[int, tuple[Any, ...]] = field(default_factory=dict)
     parts: dict[int, dict[int, bytes]] = field(default_factory=dict)
-    bad: list[int] = field(default_factory=list)
-    last: int = -1
+    damaged: list[int] = field(default_factory=list)
+    last: int = 0
+
+    def put(self, fields: tuple[Any, ...]) -> None:
+        """Sort in what is whole."""
+        ticket, at, thread, label, data, _ = fields
+        self.last = max(self.last, ticket)
+        if label == PART:
+            self.parts.setdefault(at, {})[thread] = data
+        else:
+            self.records[ticket] = fields
 
 
 def read_file(folder: str, key: str, epoch: int) -> SourceFile | None:
@@ -110,139 +124,149 @@ def read_file(folder: str, key: str, epoch: int) -> SourceFile | None:
         key: The name of the file.
         epoch: The number of the test.
     """
+    name = _KEY.fullmatch(key)
+    if name is None:
+        return None
     try:
         with open_regular_file(os.path.join(folder, key)) as file:
-            head = file.read(FIRST_SLOT).ljust(FIRST_SLOT, b"\0")
+            head = _at(file, 0, FIRST_SLOT)
             facts = _facts(head)
+            damage = int(facts is None)
             if facts is None:
-                return None
-            size = (os.fstat(file.fileno()).st_size - FIRST_SLOT) // SLOT
-            ring, reserved, parts = _sealed(head, TALLY, TALLY_BODY) or (facts["slots"], size, None)
-            slots = _sort(file, min(reserved, size))
-            if parts is None or slots.last >= reserved:  # it has grown since
-                head = _at(file, 0, FIRST_SLOT)
-                ring, reserved, parts = _sealed(head, TALLY, TALLY_BODY) or (facts["slots"], size, None)
-                slots = _sort(file, min(reserved, size))
-            head = _at(file, 0, FIRST_SLOT)  # names that are newer than the first look
+                facts = {"pid": int(name[1]), "start_token": name[2], "name": "", "start_method": ""}
+            end = os.fstat(file.fileno()).st_size // SLOT * SLOT
+            size = facts.get("size", max(end - FIRST_SLOT, SLOT))
+            size, reserved, parts = _sealed(head, TALLY, TALLY_BODY) or (size, end, 0)
+            damage += end < reserved  # it was cut
+            begin, parts_before = _begin(head, epoch)
+            place = FIRST_SLOT + (begin - FIRST_SLOT) % size
+            slots = _Slots()
+            if begin and _is_record(_at(file, place, SLOT), begin):  # then nothing older need be read
+                _sort(file, place, min(reserved, end), slots)
+                if slots.last >= begin - place + size:
+                    _sort(file, FIRST_SLOT, place, slots)
+            else:
+                _sort(file, FIRST_SLOT, min(reserved, end), slots)
+            names = _at(file, 0, FIRST_SLOT)  # some may be newer than the first look
     except OSError:
         return None
-    return _of_epoch(key, facts, head, slots, ring, parts, epoch)
-
-
-def _of_epoch(
-    key: str, facts: dict[str, Any], head: bytes, slots: _Slots, ring: int, parts: int | None, epoch: int
-) -> SourceFile | None:
     records = []
-    broken = 0
-    for ticket in sorted(slots.heads):
-        if slots.heads[ticket][4] == epoch:
-            record = _record(head, slots.heads[ticket], slots.parts.get(ticket, {}))
+    for ticket, fields in sorted(slots.records.items()):
+        if fields[3] >> EPOCH_SHIFT == epoch:
+            record = _record(names, fields, slots.parts.get(ticket, {}))
             if record is None:
-                broken += 1
+                damage += 1
             else:
                 records.append(record)
-    if not records and not broken:
+    if not records:
         return None
-    begins = [one for number in range(EPOCHS_KEPT) if (one := _sealed(head, EPOCHS + number * SLOT, EPOCH_BODY))]
-    begin, parts_before = min(((ticket, count) for number, ticket, count in begins if number == epoch), default=(0, 0))
-    oldest = max(0, slots.last + 1 - ring)
-    lap = (slots.last + 1) // ring * ring if ring else 0
-    bad = {index + lap if index + lap <= slots.last + 1 else index + lap - ring for index in slots.bad}
-    torn = {ticket for ticket in bad if ticket >= begin}
-    orphans = {ticket for ticket in slots.parts if ticket not in slots.heads and ticket >= max(oldest, begin)}
-    torn_count = broken + len(torn | orphans)
+    oldest = slots.last + SLOT - size
+    torn = {ticket for ticket in _tickets(slots, size) if ticket >= begin}
+    torn |= {ticket for ticket in slots.parts if ticket >= max(begin, oldest) and ticket not in slots.records}
     dropped = 0
-    if oldest > begin:
-        everything = slots.last + 1 - begin - (0 if parts is None else parts - parts_before)
-        kept = sum(ticket >= begin for ticket in slots.heads)
-        dropped = max(1, everything - kept - len(torn | orphans))
-    return SourceFile(key, facts, tuple(records), dropped, torn_count)
+    if oldest > max(begin, FIRST_SLOT):
+        taken = (slots.last + SLOT - max(begin, FIRST_SLOT)) // SLOT - (parts - parts_before)
+        dropped = max(1, taken - len(torn) - sum(ticket >= begin for ticket in slots.records))
+    return SourceFile(key, facts, tuple(records), dropped, damage + len(torn))
 
 
 def _facts(head: bytes) -> dict[str, Any] | None:
     magic, length, checksum = HEAD.unpack_from(head)
-    told = head[HEAD.size : HEAD.size + length]
-    if magic != MAGIC.ljust(16, b"\0") or length > TALLY - HEAD.size or crc32(told) != checksum:
+    told = head[HEAD.size : min(HEAD.size + length, TALLY)]
+    if magic != MAGIC or crc32(told) != checksum:
         return None
-    facts = marshal.loads(told)
-    return facts if type(facts) is dict else None
+    try:
+        facts: dict[str, Any] = marshal.loads(told)
+    except (EOFError, ValueError, TypeError):  # its process was killed before it had written it
+        return None
+    return facts
 
 
-def _sealed(data: bytes, position: int, body: Any) -> Any:
+def _begin(head: bytes, epoch: int) -> tuple[int, int]:
+    """Return with which ticket an epoch begins, and how many parts there were before; zeros when that is not known."""
+    for number in range(EPOCHS_KEPT):
+        told = _sealed(head, EPOCHS + number * SLOT, EPOCH_BODY)
+        if told and told[0] == epoch:
+            return told[1], told[2]
+    return 0, 0
+
+
+def _sealed(data: bytes, place: int, body: Struct) -> Any:
     """Return what a slot tells; ``None`` when it is damaged, or there is none."""
-    packed, checksum = SEALED.unpack_from(data, position)
-    if crc32(packed) != checksum:
-        return None
-    return body.unpack(packed)
+    packed, checksum = SEALED.unpack_from(data, place)
+    return body.unpack(packed) if crc32(packed) == checksum else None
 
 
-def _at(file: IO[bytes], position: int, length: int) -> bytes:
-    file.seek(position)
+def _at(file: IO[bytes], place: int, length: int) -> bytes:
+    file.seek(place)
     return file.read(length).ljust(length, b"\0")
 
 
-def _sort(file: IO[bytes], count: int) -> _Slots:
-    found = _Slots()
-    for first in range(0, count, _BLOCK // SLOT):
-        block = _at(file, FIRST_SLOT + first * SLOT, min(_BLOCK, (count - first) * SLOT))
-        for index, (body, checksum) in enumerate(SEALED.iter_unpack(block), first):
-            if crc32(body) == checksum:
-                _put(found, body)
-            elif checksum or any(body):
-                again = _look_again(file, FIRST_SLOT + index * SLOT)
-                if again is None:
-                    found.bad.append(index)
-                else:
-                    _put(found, again)
-    return found
+def _sort(file: IO[bytes], start: int, end: int, slots: _Slots) -> None:
+    """Sort in what stands in a part of a file."""
+    for place in range(start, end, _BLOCK):
+        block = _at(file, place, min(_BLOCK, end - place))
+        if block == _EMPTY:
+            continue
+        for index, fields in enumerate(RECORD.iter_unpack(block)):
+            if _is_whole(fields):
+                slots.put(fields)
+            elif any(fields[:4]) or fields[5] or any(fields[4]):
+                _look_again(file, place + index * SLOT, slots)
 
 
-def _look_again(file: IO[bytes], position: int) -> bytes | None:
+def _look_again(file: IO[bytes], place: int, slots: _Slots) -> None:
     for _ in range(_LOOKS):
-        body, checksum = SEALED.unpack(_at(file, position, SLOT))
-        if crc32(body) == checksum:
-            found: bytes = body
-            return found
-    return None
+        fields = RECORD.unpack(_at(file, place, SLOT))
+        if _is_whole(fields):
+            slots.put(fields)
+            return
+    slots.damaged.append(place)
 
 
-def _put(found: _Slots, body: bytes) -> None:
-    fields = BODY.unpack(body)
-    ticket, kind = fields[0], fields[1]
-    found.last = max(found.last, ticket)
-    if kind == PART:
-        _, _, length, _, index, head, data = PART_BODY.unpack(body)
-        found.parts.setdefault(head, {})[index] = data[:length]
-    else:
-        found.heads[ticket] = fields
+def _is_whole(fields: tuple[Any, ...]) -> bool:
+    kind = fields[3] & 0xFF
+    data = fields[4] if kind == PART or kind & LONG else fields[4].rstrip(b"\0")
+    whole: bool = crc32(data, hash(fields[:4])) == fields[5]
+    return whole
+
+
+def _is_record(slot: bytes, ticket: int) -> bool:
+    fields = RECORD.unpack(slot)
+    return fields[0] == ticket and _is_whole(fields)
+
+
+def _tickets(slots: _Slots, size: int) -> Iterable[int]:
+    """Give the tickets of damaged slots: of this lap of the ring, or of the one before."""
+    here = FIRST_SLOT + (slots.last - FIRST_SLOT) % size
+    lap = slots.last - here
+    for place in slots.damaged:
+        yield place + lap - (size if lap and place > here + _AHEAD else 0)
 
 
 def _record(head: bytes, fields: tuple[Any, ...], parts: dict[int, bytes]) -> Record | None:
-    ticket, kind, length, number, _, at, thread, written = fields
-    if kind & LONG:
-        length, checksum, written = LONG_HEAD.unpack(written)
-        if length > LENGTH_MAX:
+    ticket, at, thread, label, written, _ = fields
+    if label & LONG:
+        length, checksum, begin = LONG_DATA.unpack(written)
+        written = b"".join((begin, *(parts[index] for index in sorted(parts))))[:length]
+        if crc32(written) != checksum:
             return None
-        written = b"".join((written, *(parts[index] for index in sorted(parts))))
-        if len(written) != length or crc32(written) != checksum:
-            return None
-    else:
-        written = written[:length]
     try:
-        data = read(written, bool(kind & PACKED)) if written else {}
+        data = read(written, bool(label & PACKED)) if any(written) else {}
     except Unreadable:
         return None
+    number = label >> NAME_SHIFT & 0xFFFF
     name = data.pop(-1, None) if number == INLINE else _name(head, number)
     if type(name) is not str:
         return None
-    return Record(ticket, kind & _KINDS, name, data, at, thread)
+    return Record((ticket - FIRST_SLOT) // SLOT, label & KINDS, name, data, at, thread)
 
 
 def _name(head: bytes, number: int) -> str | None:
     if number >= NAMES:
         return None
     told = _sealed(head, NAMES_START + number * SLOT, NAME_BODY)
-    if told is None or told[0] > NAME_ROOM:
+    if told is None:
         return None
     text: bytes = told[1][: told[0]]
     return text.decode("utf-8", "surrogatepass")

@@ -53,7 +53,7 @@ class Stage:
         """
         if not os.path.exists(os.path.join(self.folder, CONTROL)):  # a test has cleared the temporary folder
             self._set_up()
-            self._bind(_log.binding())
+            self._bind(_log.given()[2])
         self._clear()
         return Recording(self.folder, self._control, self._number, timeout)
 
@@ -64,7 +64,7 @@ class Stage:
     @contextlib.contextmanager
     def apart(self) -> Iterator[None]:
         """Let what is started meanwhile belong to no test: it lives longer, and is heard in each."""
-        binding = _log.binding()
+        binding = _log.given()[2]
         self._bind(None)
         try:
             yield

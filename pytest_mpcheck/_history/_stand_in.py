@@ -2,8 +2,7 @@
 
 Guarantees: whoever has it meets the object: `isinstance`, attributes, operators, context managers, iteration, and what
 pickles, and when. Each call of a public method is a span: its begin has the arguments, its end the ``result``, or what
-was ``raised``. What is sent is stamped where only a pickle carries it, see `_stamp`. Stand-ins are equal to each other
-and to the object when their objects are.
+was ``raised``. Stand-ins are equal to each other and to the object when their objects are.
 
 While nobody listens a call costs little more than that of the object.
 
@@ -15,25 +14,13 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ._kinds import Call, Kind, kind_of
-from ._log import here, listens, span
-from ._stamp import Stamped
+from ._log import listens, span
 
 TYPE_CHECKING = False  # typing itself would cost every child a millisecond
 if TYPE_CHECKING:
     from typing import Any
 
 __all__ = ["StandIn", "name_of", "stand_in"]
-
-_CARRIERS = frozenset(
-    (
-        "multiprocessing.queues.Queue",
-        "multiprocessing.queues.JoinableQueue",
-        "multiprocessing.queues.SimpleQueue",
-        "multiprocessing.connection.Connection",
-        "multiprocessing.connection.PipeConnection",
-    )
-)
-"""Classes that pickle what they are sent and do nothing else with it; a subclass might."""
 
 _OWN = frozenset(
     (
@@ -151,7 +138,6 @@ def name_of(value: object) -> str | None:
 
 def _class_for(cls: type, kind: Kind) -> type[StandIn]:
     """Make the class of the stand-ins for the objects of a class: special methods are looked up there."""
-    stamps = f"{cls.__module__}.{cls.__qualname__}" in _CARRIERS
     members: dict[str, Any] = {"__slots__": (), "_mpcheck_kind": kind}
     for name in dir(cls):
         method = getattr(cls, name, None)
@@ -161,11 +147,11 @@ def _class_for(cls: type, kind: Kind) -> type[StandIn]:
         if isinstance(method, type) or name in StandIn.__dict__:
             continue
         if name in kind.calls:
-            members[name] = _recording(name, kind.calls[name], stamps)
+            members[name] = _recording(name, kind.calls[name])
         elif is_special:
             members[name] = _passing(name)
         elif name not in kind.silent:
-            members[name] = _recording(name, _call_of(name, method), stamps)
+            members[name] = _recording(name, _call_of(name, method))
     return type(cls.__name__, (StandIn,), members)
 
 
@@ -189,7 +175,7 @@ def _span_of(this: StandIn, field: tuple[str, dict[str, object]], **data: object
     return span(f"{this._mpcheck_name}.{operation}", **key, **data)
 
 
-def _recording(name: str, call: Call, stamps: bool = False) -> Callable[..., Any]:
+def _recording(name: str, call: Call) -> Callable[..., Any]:
     """Make a method that records its call."""
 
     def method(self: StandIn, /, *args: Any, **kwargs: Any) -> Any:
@@ -201,8 +187,6 @@ def _recording(name: str, call: Call, stamps: bool = False) -> Callable[..., Any
         operation, data = call.told(args, kwargs)
         prefix = f"{self._mpcheck_name}_lock" if name in kind.guards else self._mpcheck_name
         with span(f"{prefix}.{operation}", **{key: _recordable(value) for key, value in data.items()}) as this:
-            if stamps and call.sends and args and (place := here()):
-                args = (Stamped(args[0], place), *args[1:])
             result = function(*args, **kwargs)
             told = None if result is original else _recordable(result)
             this.note(result=told, **({call.gives: told} if call.gives else {}))
@@ -238,6 +222,4 @@ def _bare(value: Any) -> Any:
 
 
 def _recordable(value: object) -> object:
-    """Return a value, or its repr where a copy would do harm: a connection closes what it is a copy of."""
-    cls = type(value)
-    return repr(value) if issubclass(cls, StandIn) or cls.__module__.startswith("multiprocessing") else value
+    return repr(value) if issubclass(type(value), StandIn) else value

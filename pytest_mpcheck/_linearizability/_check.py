@@ -10,14 +10,19 @@ at a clock, so that a verdict is the same each time.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from operator import attrgetter
 
 from .._errors import MpcheckError
+from ._grounds import grounds_of_few, grounds_of_violation
+from ._lanes import NEVER
 from ._operation import Operation, described
 from ._queues import look_at_queue
-from ._rules import Rules
+from ._rules import Rules, State
 from ._search import Search, relaxed
 from ._verdict import Verdict
+from ._witness import few
 
 __all__ = ["LIMIT", "check"]
 
@@ -42,22 +47,47 @@ def check(model: object, operations: Iterable[Operation], limit: int = LIMIT) ->
     """
     rules = Rules(model)
     originals = list(operations)
-    ready = [_ready(rules, operation) for operation in originals]
-    states = 0
-    gave_up = None
-    for key, part in rules.parts(list(enumerate(ready))).items():
-        if rules.is_queue:
-            insight = look_at_queue(rules.model.bound, rules.model.initial, part, limit - states)
-            states += insight.states
-            if insight.final:
-                return Verdict(insight.linearizable, states)
-        found = Search(rules, rules.initial_of(key), part, limit - states).run()
+    parts = rules.parts([(number, _ready(rules, operation)) for number, operation in enumerate(originals)])
+    states, undecided = 0, False
+    for key, part in parts.items():
+        verdict = _decided(rules, rules.initial_of(key), part, originals, limit - states)
+        states += verdict.states
+        undecided = undecided or verdict.linearizable is None
+        if verdict.linearizable is False:
+            return replace(verdict, states=states)
+    if undecided:
+        return Verdict(None, states, reason=f"gave up after {states:,} states")
+    return Verdict(True, states)
+
+
+def _decided(
+    rules: Rules, initial: State, part: Sequence[tuple[int, Operation]], originals: Sequence[Operation], limit: int
+) -> Verdict:
+    states, found = 0, None
+    if rules.is_queue:
+        insight = look_at_queue(rules.model.bound, rules.model.initial, part, limit)
+        if insight.violation is not None:
+            calls = [call for call in insight.violation.calls if call.start < NEVER]
+            shown = [originals[call.number] if call.number >= 0 else None for call in calls]
+            reason = grounds_of_violation(insight.violation.aspect, shown, rules.model.bound)
+            return Verdict(False, insight.states, _by_start(one for one in shown if one is not None), reason)
+        if insight.linearizable:
+            return Verdict(True, insight.states)
+        states = insight.states
+        # What has been found knew what would be got later on: that something is wrong shows only at the very end.
+        found = insight.found and insight.found._replace(until=NEVER - 1)
+    if found is None:
+        found = Search(rules, initial, part, limit - states).run()
         states += found.states
-        if found.linearizable is False:
-            return Verdict(False, states)
-        if found.linearizable is None:
-            gave_up = Verdict(None, states)
-    return gave_up or Verdict(True, states)
+    if found.linearizable is not False:
+        return Verdict(found.linearizable, states)
+    numbers, minimal = few(rules, initial, part, found)
+    witness = [originals[number] for number in numbers]
+    return Verdict(False, states, _by_start(witness), grounds_of_few(witness, minimal=minimal), minimal)
+
+
+def _by_start(operations: Iterable[Operation]) -> tuple[Operation, ...]:
+    return tuple(sorted(operations, key=attrgetter("start")))
 
 
 def _ready(rules: Rules, operation: Operation) -> Operation:

@@ -22,7 +22,7 @@ from ._items import Call, Items, read_items
 from ._lanes import NEVER
 from ._operation import UNKNOWN, Operation
 from ._rules import State
-from ._search import Search
+from ._search import Found, Search
 
 __all__ = ["Insight", "look_at_queue"]
 
@@ -32,15 +32,15 @@ class Insight(NamedTuple):
 
     Attributes:
         linearizable: Yes or no; ``None``: not known, or given up.
-        violation: What is wrong, where that is known.
+        violation: What is wrong, where the aspects tell.
         states: How many states were looked at.
-        final: Whether the general search could not tell more.
+        found: What a search has found, where they do not; ``None``: the general search has to tell.
     """
 
     linearizable: bool | None
     violation: Violation | None = None
     states: int = 0
-    final: bool = True
+    found: Found | None = None
 
 
 def look_at_queue(
@@ -60,6 +60,7 @@ def look_at_queue(
         if bound is None and items.full:
             return Insight(False, Violation("room", items.full[:1]))
         wrong = violation(items) or (crowded(items, bound) if bound is not None else None)
+        found = None
         linearizable: bool | None = wrong is None
         if wrong is None and not (bound is None and items.complete):
             known = _KnownItems(items, bound)
@@ -67,8 +68,8 @@ def look_at_queue(
             states += found.states
             linearizable = found.linearizable
         if linearizable or items.certain:
-            return Insight(linearizable, wrong, states)
-    return Insight(None, None, states, final=False)
+            return Insight(linearizable, wrong, states, found)
+    return Insight(None, None, states)
 
 
 class _KnownItems:

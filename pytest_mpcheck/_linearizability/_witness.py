@@ -18,8 +18,8 @@ from ._search import Found, Search
 
 __all__ = ["Few", "few"]
 
-_BUDGET = 2_000_000
-"""How much may be spent on making a witness small: states looked at, times the number of operations."""
+_BUDGET = 200_000
+"""How many states, or operations made ready, may be looked at in order to make a witness small."""
 
 
 class Few(NamedTuple):
@@ -50,37 +50,37 @@ class _Sieve:
     def __init__(self, rules: Rules, initial: State, operations: Sequence[tuple[int, Operation]], found: Found) -> None:
         self._rules, self._initial = rules, initial
         self._operations = {number: one for number, one in operations if one.start <= found.until}
-        self._budget = _BUDGET // (len(self._operations) + 1)
+        self._budget = _BUDGET
         ended = [(one.end, number) for number, one in self._operations.items() if one.end is not None]
         self._before = [number for end, number in sorted(ended, reverse=True) if end <= found.until]
 
     def run(self) -> Few:
         """Add what the order that is found for less does not keep to, the latest first; then leave out what it can."""
-        last, *rest = self._before
-        needed: list[int] = []
+        kept = self._before[:1]
         more = 1
-        while (order := self._order_with([last, *needed])) is not None:
+        while (order := self._order_with(kept)) is not None:
             if not order:
-                return Few((last, *rest), minimal=not rest)
-            displaced, missing = self._broken(order, {last, *needed})
-            needed += displaced or missing[:more]
+                return Few(tuple(self._before), minimal=len(self._before) == 1)
+            displaced, missing = self._broken(order, kept)
+            kept += displaced or missing[:more]
             more *= 1 if displaced else 2
-        return self._sifted(last, needed)
+        chosen = set(kept)
+        return self._sifted([number for number in self._before if number in chosen])
 
-    def _sifted(self, last: int, needed: list[int]) -> Few:
-        size = max(len(needed) // 2, 1)
-        while needed:
-            for at in range(len(needed) - size, -size, -size):
-                fewer = needed[: max(at, 0)] + needed[max(at + size, 0) :]
-                order = self._order_with([last, *fewer])
+    def _sifted(self, kept: list[int]) -> Few:
+        size = (len(kept) + 1) // 2
+        while len(kept) > 1:
+            for at in range(len(kept) - size, -size, -size):
+                fewer = kept[: max(at, 0)] + kept[at + size :]
+                order = self._order_with(fewer)
                 if order is None:
-                    needed = fewer
-                elif not order:
-                    return Few((last, *needed), minimal=False)
+                    kept = fewer
+                elif not order and fewer:
+                    return Few(tuple(kept), minimal=False)
             if size == 1:
                 break
             size //= 2
-        return Few((last, *needed), minimal=True)
+        return Few(tuple(kept), minimal=True)
 
     def _order_with(self, kept: Sequence[int]) -> tuple[int, ...] | None:
         """Return an order for these operations, with any of the others; ``None``: there is none; empty: gave up."""
@@ -90,13 +90,13 @@ class _Sieve:
             for number, one in self._operations.items()
         ]
         found = Search(self._rules, self._initial, operations, self._budget).run()
-        self._budget -= found.states
+        self._budget -= found.states + len(operations)
         return None if found.linearizable is False else found.order
 
-    def _broken(self, order: Sequence[int], kept: set[int]) -> tuple[list[int], list[int]]:
+    def _broken(self, order: Sequence[int], kept: Sequence[int]) -> tuple[list[int], list[int]]:
         """Return which operations an order puts after what they came before, and which ones it leaves out."""
         displaced = []
-        latest = -1
+        latest = self._operations[order[0]].start
         for number in order:
             one = self._operations[number]
             if one.end is not None and one.end < latest and number not in kept:

@@ -6,8 +6,10 @@ Guarantees: every question is answered from what is recorded at that moment. An 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from .._errors import MpcheckError
 from ._broken import Broken, broken_words, cannot_tell_words
 from ._selection import Process, Selection, What, Where
 
@@ -46,8 +48,7 @@ class Assertions:
         __tracebackhide__ = True
         from ._order import broken_order
 
-        selection = self._select(process, where)
-        self._judge(selection, broken_order(selection, names), "each came before the next")
+        self._judge(lambda selection: broken_order(selection, names), process, where, "each came before the next")
 
     def assert_happens_before(
         self, first: What, second: What, *, process: Process | None = None, where: Where | None = None
@@ -69,8 +70,12 @@ class Assertions:
         __tracebackhide__ = True
         from ._order import broken_cause
 
-        selection = self._select(process, where)
-        self._judge(selection, broken_cause(selection, first, second), "each of the first caused each of the second")
+        self._judge(
+            lambda selection: broken_cause(selection, first, second),
+            process,
+            where,
+            "each of the first caused each of the second",
+        )
 
     def assert_overlap(self, name: What, *, process: Process | None = None, where: Where | None = None) -> None:
         """Assert that at least two spans, of different threads or processes, were at work at the same time.
@@ -86,8 +91,7 @@ class Assertions:
         __tracebackhide__ = True
         from ._overlap import broken_overlap
 
-        selection = self._select(process, where)
-        self._judge(selection, broken_overlap(selection, name))
+        self._judge(lambda selection: broken_overlap(selection, name), process, where)
 
     def assert_exclusive(self, *names: What, process: Process | None = None, where: Where | None = None) -> None:
         """Assert that no two spans, of different threads or processes, were at work at the same time.
@@ -104,8 +108,7 @@ class Assertions:
         __tracebackhide__ = True
         from ._overlap import broken_exclusion
 
-        selection = self._select(process, where)
-        self._judge(selection, broken_exclusion(selection, names), "no two overlapped")
+        self._judge(lambda selection: broken_exclusion(selection, names), process, where, "no two overlapped")
 
     def assert_fifo(
         self,
@@ -135,8 +138,12 @@ class Assertions:
         __tracebackhide__ = True
         from ._fifo import broken_fifo
 
-        selection = self._select(process, where)
-        self._judge(selection, broken_fifo(selection, sent, received, key), "nothing was lost, doubled or overtaken")
+        self._judge(
+            lambda selection: broken_fifo(selection, sent, received, key),
+            process,
+            where,
+            "nothing was lost, doubled or overtaken",
+        )
 
     def assert_linearizable(
         self,
@@ -167,24 +174,36 @@ class Assertions:
         __tracebackhide__ = True
         from ._linearizable import broken_linearizability
 
-        selection = self._select(process, where)
-        self._judge(selection, broken_linearizability(selection, model, name, limit), "they are linearizable")
+        self._judge(
+            lambda selection: broken_linearizability(selection, model, name, limit),
+            process,
+            where,
+            "they are linearizable",
+        )
 
-    def _select(self, process: Process | None, where: Where | None) -> Selection:
-        __tracebackhide__ = True
-        return Selection(self._recording.chronicle(), process, where)
-
-    def _judge(self, selection: Selection, broken: Broken | None, rule: str = "") -> None:
+    def _judge(
+        self,
+        rule: Callable[[Selection], Broken | None],
+        process: Process | None,
+        where: Where | None,
+        universal: str = "",
+    ) -> None:
         """Fail if a rule is broken; or if it holds for all events, and some that it may have needed were lost.
 
         Args:
-            selection: What was judged.
-            broken: What broke the rule.
-            rule: What should hold of all events, in words; empty for a rule that what is there is enough for.
+            rule: Finds out what breaks it.
+            process: Whose events are judged.
+            where: Which of them.
+            universal: What should hold of all events, in words; empty for a rule that what is there is enough for.
         """
         __tracebackhide__ = True
-        chronicle = selection.chronicle
+        chronicle = self._recording.chronicle()
+        try:
+            selection = Selection(chronicle, process, where)
+            broken = rule(selection)
+        except (AssertionError, ValueError, MpcheckError) as error:
+            raise error.with_traceback(None)  # noqa: B904  # it is the same one, without the way to it
         if broken is not None:
             raise AssertionError(broken_words(chronicle, broken, colour=self._colour))
-        if rule and selection.by_name and any(chronicle.sources[source].dropped for source in selection.sources):
-            raise AssertionError(cannot_tell_words(chronicle, rule, selection.sources))
+        if universal and selection.by_name and any(chronicle.sources[source].dropped for source in selection.sources):
+            raise AssertionError(cannot_tell_words(chronicle, universal, selection.sources))

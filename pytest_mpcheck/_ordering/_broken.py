@@ -77,7 +77,7 @@ def lost_words(chronicle: Chronicle, sources: Iterable[int], *, torn: bool = Tru
     return lines
 
 
-def some_of(things: Sequence[T], words: Callable[[T], str]) -> tuple[str, ...]:
+def some_of(things: Sequence[T], words: Callable[[T], str], most: int = MOST) -> tuple[str, ...]:
     """Tell the first of many things, a line each, and how many there are more."""
-    more = len(things) - MOST
-    return *map(words, things[:MOST]), *([f"... and {more:,} more"] if more > 0 else ())
+    more = len(things) - most
+    return *map(words, things[:most]), *([f"... and {more:,} more"] if more > 0 else ())

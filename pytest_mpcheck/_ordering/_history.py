@@ -164,28 +164,6 @@ class History(Assertions):
             self._recorder = Recorder()
         return self._recorder.recorded(shared, name)
 
-    def assert_happens_before(self, a: str, b: str) -> None:
-        """Follow links back from b."""
-        chronicle = self._recording.chronicle()
-        befores, afters = self.events(a), self.events(b)
-        assert befores, (a, chronicle)
-        assert afters, (b, chronicle)
-        for after in afters:
-            reached: dict[int, int] = {}
-            todo = [(after.id.source, after.id.sequence)]
-            while todo:
-                source, sequence = todo.pop()
-                if reached.get(source, -1) >= sequence:
-                    continue
-                reached[source] = sequence
-                todo += [
-                    (link.before.source, link.before.sequence)
-                    for link in chronicle.links
-                    if link.after.source == source and link.after.sequence <= sequence
-                ]
-            for before in befores:
-                assert reached.get(before.id.source, -1) >= before.id.sequence, (before, after, chronicle.links)
-
     def let_go(self) -> None:
         """Let everybody go on who is still held. The plugin asks this when the test's own code is through.
 

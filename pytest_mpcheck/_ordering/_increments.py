@@ -33,7 +33,7 @@ def as_additions(operations: Sequence[Operation]) -> list[Operation]:
     """Return the operations on a number, with ``add`` in place of a read and a write that belong together.
 
     Args:
-        operations: In the order of their starts. The ``tag`` of an addition is that of its write.
+        operations: In the order of their starts; the ``tag`` of each is a tuple, and that of an addition has both.
 
     Raises:
         MpcheckError: A write rests upon no read, or there are several numbers.
@@ -44,19 +44,19 @@ def as_additions(operations: Sequence[Operation]) -> list[Operation]:
             f"a counter is one number, and there are operations on several: {', '.join(sorted(keys))}\n"
             'what to do: choose one, such as by where={"key": ...}'
         )
-    before: dict[object, int] = {}
+    last: dict[object, int] = {}
     found: list[Operation | None] = []
     for operation in operations:
+        known = last.get(operation.process)
+        last[operation.process] = len(found)
         if operation.name in _WRITES:
-            read = found[number] if (number := before.get(operation.process)) is not None else None
-            if read is None or read.name != "read" or not _is_whole(read.result):
+            read = None if known is None else found[known]
+            if known is None or read is None or read.name != "read" or not _is_whole(read.result):
                 raise MpcheckError(_complaint(operation))
-            found[number] = None
-            operation = _addition(read, operation)
-        elif operation.name in _READS:
-            operation = replace(operation, name="read", arguments={})
-        before[operation.process] = len(found)
-        found.append(operation)
+            found[known] = None
+            found.append(_addition(read, operation))
+        else:
+            found.append(replace(operation, name="read", arguments={}) if operation.name in _READS else operation)
     return [operation for operation in found if operation]
 
 
@@ -68,7 +68,12 @@ def _addition(read: Operation, write: Operation) -> Operation:
         arguments={"n": after - read.result} if _is_whole(after) else {"n": after},
         result=after if write.end is not None and not write.raised else UNKNOWN,
         start=read.start,
+        tag=(*_tuple(read.tag), *_tuple(write.tag)),
     )
+
+
+def _tuple(tag: object) -> tuple[object, ...]:
+    return tag if isinstance(tag, tuple) else ()
 
 
 def _is_whole(value: object) -> bool:
@@ -78,7 +83,7 @@ def _is_whole(value: object) -> bool:
 def _complaint(write: Operation) -> str:
     value = repr_of(write.arguments.get("value"), 60)
     return (
-        f"{write.name} of {value}, by {repr_of(write.process)}: for a counter that is an addition to what the same thread "
-        "had read just before, and it had read no whole number\n"
+        f"{write.name} of {value}, by {repr_of(write.process)}: for a counter that is an addition to what the same "
+        "thread had read just before, and it had read no whole number\n"
         "what to do: give the number its first value before it is recorded, or check it as a Register or a Dictionary"
     )

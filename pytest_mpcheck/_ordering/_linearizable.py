@@ -12,12 +12,15 @@ from collections.abc import Sequence
 from .._history._chronicle import Chronicle, Span
 from .._linearizability import LIMIT, UNKNOWN, Operation, check
 from .._linearizability._operation import described
-from ._broken import Broken
+from ._broken import Broken, some_of
 from ._increments import as_additions, counts
 from ._selection import Selection, What
 from ._timeline import moment
 
 __all__ = ["broken_linearizability"]
+
+MOST_OPERATIONS = 12
+"""How many operations of a witness are told; the timeline marks them all."""
 
 
 def broken_linearizability(selection: Selection, model: object, name: What | None, limit: int | None) -> Broken | None:
@@ -50,19 +53,22 @@ def broken_linearizability(selection: Selection, model: object, name: What | Non
     verdict = check(model, operations, LIMIT if limit is None else limit)
     if verdict.linearizable:
         return None
-    reason = f": {verdict.reason}" if verdict.reason else ""
     if verdict.linearizable is None:
-        rule = f"{rule}; gave up after {verdict.states:,} states{reason}"
-        return Broken(rule, (), (), "give a larger limit=, or record fewer operations at the same time")
-    witness = [(operation, spans[operation.tag]) for operation in verdict.witness if isinstance(operation.tag, int)]
-    few = "these have no order that a correct one could have had:" if witness else ""
+        return Broken(
+            f"{rule}; {verdict.reason}",
+            (),
+            (),
+            "give a larger limit=, or record fewer operations at the same time",
+        )
+
+    def words(operation: Operation) -> str:
+        return f"  {described(operation)}, {_spans_words(chronicle, [spans[number] for number in _tag_of(operation)])}"
+
+    marked = [spans[number] for operation in verdict.witness for number in _tag_of(operation)]
     return Broken(
-        f"{rule}, and are not{reason}",
-        tuple(
-            [few] * bool(few)
-            + [f"{described(operation)}, {_span_words(chronicle, span)}" for operation, span in witness]
-        ),
-        tuple(event for _, span in witness for event in (span.begin, span.end) if event),
+        f"{rule}, and are not",
+        (verdict.reason, *some_of(verdict.witness, words, MOST_OPERATIONS)),
+        tuple(event for span in marked for event in (span.begin, span.end) if event),
         "make each operation indivisible, such as by the lock of the object (`with value.get_lock():`)",
     )
 
@@ -96,7 +102,7 @@ def _operations(chronicle: Chronicle, spans: Sequence[Span]) -> list[Operation]:
                 end.at if end else None,
                 f"{source.name} (pid {source.process.pid}){thread}",
                 raised if isinstance(raised, str) else "",
-                number,
+                (number,),
             )
         )
     return operations
@@ -112,8 +118,16 @@ def _name_of(model: object) -> str:
     return (model if isinstance(model, type) else type(model)).__name__
 
 
-def _span_words(chronicle: Chronicle, span: Span) -> str:
-    source = chronicle.source_of(span.begin)
-    return f"by {source.name!r} (pid {source.process.pid}) from {moment(chronicle, span.begin)} ms" + (
-        f" to {moment(chronicle, span.end)} ms" if span.end else ", without an end"
-    )
+def _tag_of(operation: Operation) -> tuple[int, ...]:
+    """Return the numbers of the spans that an operation consists of."""
+    return operation.tag if isinstance(operation.tag, tuple) else ()
+
+
+def _spans_words(chronicle: Chronicle, spans: Sequence[Span]) -> str:
+    begin, end = spans[0].begin, spans[-1].end
+    source = chronicle.source_of(begin)
+    words = f"by {source.name!r} (pid {source.process.pid})"
+    if not chronicle.clock_is_shared:
+        return words
+    words += f" from {moment(chronicle, begin)} ms"
+    return f"{words} to {moment(chronicle, end)} ms" if end else words

@@ -156,5 +156,5 @@ def _span_words(chronicle: Chronicle, span: Span) -> str:
 
 def _meeting_words(chronicle: Chronicle, pair: tuple[Span, Span], *, sure: bool) -> str:
     one, other = sorted(pair, key=_begin)
-    how = "overlaps" if sure else "may have overlapped (neither a cause nor the clock orders them)"
-    return f"{_span_words(chronicle, one)} {how} {_span_words(chronicle, other)}"
+    how = ", overlaps" if sure else ", may have overlapped (neither a cause nor the clock orders them)"
+    return f"{_span_words(chronicle, one)}{how} {_span_words(chronicle, other)}"
