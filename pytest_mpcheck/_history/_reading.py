@@ -75,7 +75,7 @@ def _event(record: Record, source: int, process: ProcessId) -> Event | None:
     kind = _EVENT_KINDS.get(record.kind)
     if kind is None:
         return None
-    data: dict[Any, Any] = dict(record.data)
+    data = record.data
     begin = data.pop(0) if kind == "end" else None
     return Event(
         process,

@@ -42,11 +42,9 @@ from ._layout import (
     TALLY_BODY,
 )
 
-__all__ = ["Record", "SourceFile", "read_file"]
+__all__ = ["Record", "SourceFile", "read_file", "read_source"]
 
 _BLOCK = 1024 * SLOT
-
-_EMPTY = bytes(_BLOCK)
 
 _LOOKS = 3
 """How often a slot is read that is no whole one; who writes it may be at it."""
@@ -124,32 +122,37 @@ def read_file(folder: str, key: str, epoch: int) -> SourceFile | None:
         key: The name of the file.
         epoch: The number of the test.
     """
+    try:
+        with open_regular_file(os.path.join(folder, key)) as file:
+            return read_source(key, file, epoch)
+    except OSError:
+        return None
+
+
+def read_source(key: str, file: IO[bytes], epoch: int) -> SourceFile | None:
+    """As `read_file`, of a file that is open."""
     name = _KEY.fullmatch(key)
     if name is None:
         return None
-    try:
-        with open_regular_file(os.path.join(folder, key)) as file:
-            head = _at(file, 0, FIRST_SLOT)
-            facts = _facts(head)
-            damage = int(facts is None)
-            if facts is None:
-                facts = {"pid": int(name[1]), "start_token": name[2], "name": "", "start_method": ""}
-            end = os.fstat(file.fileno()).st_size // SLOT * SLOT
-            size = facts.get("size", max(end - FIRST_SLOT, SLOT))
-            size, reserved, parts = _sealed(head, TALLY, TALLY_BODY) or (size, end, 0)
-            damage += end < reserved  # it was cut
-            begin, parts_before = _begin(head, epoch)
-            place = FIRST_SLOT + (begin - FIRST_SLOT) % size
-            slots = _Slots()
-            if begin and _is_record(_at(file, place, SLOT), begin):  # then nothing older need be read
-                _sort(file, place, min(reserved, end), slots)
-                if slots.last >= begin - place + size:
-                    _sort(file, FIRST_SLOT, place, slots)
-            else:
-                _sort(file, FIRST_SLOT, min(reserved, end), slots)
-            names = _at(file, 0, FIRST_SLOT)  # some may be newer than the first look
-    except OSError:
-        return None
+    head = _at(file, 0, FIRST_SLOT)
+    facts = _facts(head)
+    damage = int(facts is None)
+    if facts is None:
+        facts = {"pid": int(name[1]), "start_token": name[2], "name": "", "start_method": ""}
+    end = file.seek(0, os.SEEK_END) // SLOT * SLOT
+    size = facts.get("size", max(end - FIRST_SLOT, SLOT))
+    size, reserved, parts = _sealed(head, TALLY, TALLY_BODY) or (size, end, 0)
+    damage += end < reserved  # it was cut
+    begin, parts_before = _begin(head, epoch)
+    place = FIRST_SLOT + (begin - FIRST_SLOT) % size
+    slots = _Slots()
+    if begin and _is_record(_at(file, place, SLOT), begin):  # then nothing older need be read
+        _sort(file, place, min(reserved, end), slots)
+        if slots.last >= begin - place + size - SLOT:
+            _sort(file, FIRST_SLOT, place, slots)
+    else:
+        _sort(file, FIRST_SLOT, min(reserved, end), slots)
+    names = _names(_at(file, 0, FIRST_SLOT))  # now: some may be newer than the first look
     records = []
     for ticket, fields in sorted(slots.records.items()):
         if fields[3] >> EPOCH_SHIFT == epoch:
@@ -206,8 +209,7 @@ def _sort(file: IO[bytes], start: int, end: int, slots: _Slots) -> None:
     """Sort in what stands in a part of a file."""
     for place in range(start, end, _BLOCK):
         block = _at(file, place, min(_BLOCK, end - place))
-        if block == _EMPTY:
-            continue
+        block = block[: -(-len(block.rstrip(b"\0")) // SLOT) * SLOT]
         for index, fields in enumerate(RECORD.iter_unpack(block)):
             if _is_whole(fields):
                 slots.put(fields)
@@ -244,7 +246,7 @@ def _tickets(slots: _Slots, size: int) -> Iterable[int]:
         yield place + lap - (size if lap and place > here + _AHEAD else 0)
 
 
-def _record(head: bytes, fields: tuple[Any, ...], parts: dict[int, bytes]) -> Record | None:
+def _record(names: dict[int, str], fields: tuple[Any, ...], parts: dict[int, bytes]) -> Record | None:
     ticket, at, thread, label, written, _ = fields
     if label & LONG:
         length, checksum, begin = LONG_DATA.unpack(written)
@@ -256,17 +258,18 @@ def _record(head: bytes, fields: tuple[Any, ...], parts: dict[int, bytes]) -> Re
     except Unreadable:
         return None
     number = label >> NAME_SHIFT & 0xFFFF
-    name = data.pop(-1, None) if number == INLINE else _name(head, number)
+    name = data.pop(-1, None) if number == INLINE else names.get(number)
     if type(name) is not str:
         return None
     return Record((ticket - FIRST_SLOT) // SLOT, label & KINDS, name, data, at, thread)
 
 
-def _name(head: bytes, number: int) -> str | None:
-    if number >= NAMES:
-        return None
-    told = _sealed(head, NAMES_START + number * SLOT, NAME_BODY)
-    if told is None:
-        return None
-    text: bytes = told[1][: told[0]]
-    return text.decode("utf-8", "surrogatepass")
+def _names(head: bytes) -> dict[int, str]:
+    """Return the names that have numbers."""
+    found = {}
+    for number in range(NAMES):
+        told = _sealed(head, NAMES_START + number * SLOT, NAME_BODY)
+        if told:
+            text: bytes = told[1][: told[0]]
+            found[number] = text.decode("utf-8", "surrogatepass")
+    return found
