@@ -111,6 +111,7 @@ def test_pid_that_two_processes_have_had_is_that_of_two(log: LifeLog) -> None:
     start = log.starting(lambda _: os.getpid())
     start("first")
     start("second")
+    log.starting(lambda _: 0)("in a forked child")
     log.collecting(lambda _: None)(SimpleNamespace(pid=os.getpid(), returncode=7))
     assert [told(life) for life in log.lives()] == [("first", "", None), ("second", "", 7)]
     subprocess.run([sys.executable, "-c", ""], check=True)  # the test says that it starts one
