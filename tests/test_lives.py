@@ -49,7 +49,6 @@ def test_process_begins_and_ends(log: LifeLog, method: str, collect: str) -> Non
     (life,) = log.lives()
     assert told(life) == ("one", method, 3)
     assert life.process.pid == process.pid
-    assert life.process.start_token
     assert "test_process_begins_and_ends" in life.origin
     assert life.end is not None
     assert before <= life.begin < life.end <= log.clock()

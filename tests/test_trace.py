@@ -15,7 +15,7 @@ import pytest
 
 from pytest_mpcheck._history._chronicle import Chronicle, Event, EventId, EventKind, Link, LinkKind, Source
 from pytest_mpcheck._records import ProcessId
-from pytest_mpcheck._trace._drawing import draw, names_of
+from pytest_mpcheck._trace._drawing import draw, identified, names_of
 from pytest_mpcheck._trace._life import Life, TracedTest
 from pytest_mpcheck._trace._parts import Part, merge
 from pytest_mpcheck._trace._run import RunTrace
@@ -145,6 +145,18 @@ def test_process_without_an_event_has_its_life(tmp_path: Path) -> None:
     assert other["args"]["end"] == "the test was over before anybody saw it end"
     assert trace.arrows("start") == [("pytest", "one (fork)"), ("pytest", "process")]
     assert trace.arrows("join") == [("one (fork)", "pytest")]
+
+
+def test_life_of_a_process_that_ended_at_once_is_told_from_others(scribe: Scribe) -> None:
+    """Nobody could ask for its start token; what it has recorded has it. One that recorded nothing gets another one."""
+    scribe(1, "here")
+    nameless = [Life(ProcessId(pid, ""), 11 * MS, 1) for pid in (CHILD.pid, CHILD.pid, 400)]
+    known = Life(OTHER, 12 * MS, 1)
+    processes = [life.process for life in identified([*nameless, known], scribe.chronicle())]
+    assert processes[0] == CHILD
+    assert processes[3] == OTHER
+    assert [process.pid for process in processes] == [CHILD.pid, CHILD.pid, 400, OTHER.pid]
+    assert len(set(processes)) == 4
 
 
 def test_life_and_links_do_not_tell_the_same_twice(scribe: Scribe, tmp_path: Path) -> None:

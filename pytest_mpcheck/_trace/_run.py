@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 
 from .. import _platforms
 from .._history._chronicle import Chronicle
 from .._records import ProcessId
-from ._drawing import draw, names_of
+from ._drawing import draw, identified, names_of
 from ._life import Life, TracedTest
 from ._parts import Part, merge
 
@@ -62,7 +62,7 @@ class RunTrace:
         """Return the moment at which a test begins; it is after all that was added."""
         return max(self._clock(), self._last + 1)
 
-    def add(self, name: str, thread: int, begin: int, chronicle: Chronicle, lives: Iterable[Life]) -> None:
+    def add(self, name: str, thread: int, begin: int, chronicle: Chronicle, lives: Sequence[Life]) -> None:
         """Add a test that is over.
 
         Args:
@@ -73,7 +73,7 @@ class RunTrace:
             lives: The processes that it has started.
         """
         test = TracedTest(name, self._process, thread, begin, max(begin, self._clock()))
-        lives = tuple(lives)
+        lives = identified(lives, chronicle)
         marks = draw(test, chronicle, lives)
         self._last = max(test.end, marks[-1].at) + 1
         names = {self._process: self._name, **names_of(chronicle, lives)}
