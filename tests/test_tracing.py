@@ -212,7 +212,7 @@ RECORDING = """
         try:
             child.result()
         except ChildDied as error:
-            assert "last of what it recorded, before it was seen so:" in str(error)
+            assert "last of what it recorded, before its end was seen:" in str(error)
             assert "never ends begins" in str(error)
             assert [event.name for event in error.report.events] == ["never ends"]
 
