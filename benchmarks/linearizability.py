@@ -129,7 +129,7 @@ class Objects:
 
     def semaphore(self, who: int) -> tuple[str, dict[str, object], Effect]:
         if self.number == 0:
-            self.number, self.free = 1, 3
+            self.number, self.free = 1, 2
         return self.lock(who)
 
 
@@ -140,7 +140,7 @@ MODELS: dict[str, object] = {
     "bounded": BoundedQueue(3),
     "dictionary": Dictionary,
     "lock": Lock,
-    "semaphore": Semaphore(3),
+    "semaphore": Semaphore(2),
     "set": Set,
 }
 
@@ -173,8 +173,8 @@ def history(kind: str, count: int, processes: int, seed: int, *, right: bool = T
             continue
         end = now + source.randrange(1, 100)
         done.append(Operation(name, arguments, out[0], start, end, who, out[1]))
-        heapq.heappush(due, (end + source.randrange(1, 20), who, 0, None))
-        if not right and len(done) == count - 60:
+        heapq.heappush(due, (end + source.randrange(1, 200 if name == "acquire" else 20), who, 0, None))
+        if not right and len(done) == count - 200:
             objects.free += 1
     return done if right or kind in ("lock", "semaphore") else spoilt(done)
 

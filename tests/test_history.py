@@ -104,3 +104,90 @@ def test_counter_in_shared_memory(
         return
     with pytest.raises(AssertionError, match=r"operations on 'total' .* as on a Counter, and are not"):
         mp_history.assert_linearizable(models.Counter, "total")
+
+
+def come_and_do(name: str) -> None:
+    checkpoint(f"coming to {name}")
+    checkpoint(name)
+
+
+def test_order_of_two_processes(mp_process: ProcessFactory, mp_history: History) -> None:
+    with mp_history.hold("coming to b") as held:
+        second = mp_process(come_and_do, "b")
+        held.wait()
+        first = mp_process(come_and_do, "a")
+        first.result()
+    second.result()
+    mp_history.assert_order("a", "b")
+    with pytest.raises(AssertionError, match="every 'b' has to come before every 'a', and did not"):
+        mp_history.assert_order("b", "a")
+    mp_history.assert_order("coming to b", "coming to a")
+    mp_history.assert_happens_before("a", "b")  # the test has waited for the first, and then let the second go on
+    assert [event.name for event in mp_history.events(process=first)] == ["coming to a", "a"]
+    assert mp_history.events("b", process=second.pid) == mp_history.events("b")
+
+
+def test_processes_that_run_side_by_side_are_concurrent(mp_process: ProcessFactory, mp_history: History) -> None:
+    checkpoint("before")
+    children = [mp_process(come_and_do, name) for name in ("a", "b")]
+    for child in children:
+        child.result()
+    checkpoint("after")
+    for name in ("a", "b"):
+        mp_history.assert_happens_before("before", name)
+        mp_history.assert_happens_before(name, "after")
+    with pytest.raises(AssertionError, match="concurrent, neither caused the other, only the clock puts the first "):
+        mp_history.assert_happens_before("a", "b")
+
+
+def send(queue: Any, go_on: Any) -> None:
+    checkpoint("sent", item=1)
+    queue.put(1)
+    go_on.wait()
+
+
+def tell(told: Any, go_on: Any) -> None:
+    checkpoint("sent", item=1)
+    told.set()
+    go_on.wait()
+
+
+def test_message_is_a_cause(mp_process: ProcessFactory, mp_context: Any, mp_history: History) -> None:
+    queue, go_on = mp_context.SimpleQueue(), mp_context.Event()
+    child = mp_process(send, queue, go_on)
+    checkpoint("received", item=queue.get())
+    mp_history.assert_happens_before("sent", "received")
+    mp_history.assert_order("sent", "received")
+    go_on.set()
+    child.result()
+
+
+def test_what_nobody_sees_is_no_cause(mp_process: ProcessFactory, mp_context: Any, mp_history: History) -> None:
+    told, go_on = mp_context.Event(), mp_context.Event()
+    child = mp_process(tell, told, go_on)
+    told.wait()
+    checkpoint("received", item=1)
+    with pytest.raises(AssertionError, match="has to cause every 'received', by a chain of starts, joins and"):
+        mp_history.assert_happens_before("sent", "received")
+    mp_history.assert_order("sent", "received")
+    go_on.set()
+    child.result()
+
+
+@pytest.mark.parametrize("colour", ["yes", "no"])
+def test_timeline_in_the_terminal_has_colours_as_pytest_has(pytester: pytest.Pytester, colour: str) -> None:
+    pytester.makepyfile(
+        """
+        from pytest_mpcheck import checkpoint, span
+
+        def test_order(mp_history):
+            checkpoint("b")
+            with span("a"):
+                mp_history.assert_order("a", "b")
+        """
+    )
+    text = pytester.runpytest_subprocess("-p", "no:cacheprovider", f"--color={colour}").stdout.str()
+    assert "every 'a' has to come before every 'b', and did not" in text
+    assert ("\x1b[31m\x1b[1m>      0.000  b\x1b[0m" in text) is (colour == "yes")
+    assert (">      0.000  b\n" in text) is (colour == "no")
+    assert "_ordering" not in text

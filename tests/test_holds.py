@@ -6,7 +6,7 @@ import os
 import re
 import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import Executor
 from multiprocessing.pool import Pool
 from pathlib import Path
@@ -15,37 +15,17 @@ from typing import Any
 
 import pytest
 
-from pytest_mpcheck import ChildDied, ChildStuck, MpcheckError, assert_exited, checkpoint, span
-from pytest_mpcheck._clock import Deadline, wait_until
-from pytest_mpcheck._history._holds import Holds
+from pytest_mpcheck import ChildDied, ChildStuck, MpcheckError, Stuck, assert_exited, checkpoint, span
+from pytest_mpcheck._words import RAISE_THE_LIMIT
 from pytest_mpcheck.fixtures import ProcessFactory
-
-
-@pytest.fixture
-def mp_history(tmp_path: Any, monkeypatch: Any) -> Iterator[Any]:
-    from pytest_mpcheck._history import _log
-    from pytest_mpcheck._history._control import Control
-    from pytest_mpcheck._history._reading import read_chronicle
-
-    folder = str(tmp_path / "history")
-    os.mkdir(folder)
-    control = Control(folder)
-    control.epoch = 7
-    monkeypatch.setenv("MPCHECK_HISTORY", folder)
-    _log.listen(folder)
-
-    recording: Any = SimpleNamespace(timeout=20, epoch=7, chronicle=lambda: read_chronicle(folder, 7))
-    recording.folder = folder
-    holds: Any = Holds(recording)
-    holds.events = lambda name=None: tuple(e for e in recording.chronicle().events if name in (None, e.name))
-    holds._recording = recording
-    yield holds
-    holds.close()
-    control.epoch = 0
 
 
 def names_of(history: Any) -> list[str]:
     return [event.name for event in history.events()]
+
+
+def taken(history: Any) -> Path:
+    return Path(history._recording.folder, "taken")
 
 
 def arrive(*names: str) -> str:
@@ -277,8 +257,8 @@ class TestDeadline:
             "hold('reserved') for process 'buyer' was not reached within 0.1 s",
             "it was made at test_holds.py:1 in test_hold_that_is_not_reached_says_what_was",
             "names that were seen: 'reserve' (2 times), 'begin'; the nearest is 'reserve'",
-            "what to do: make it before the process comes by, and wait where the process does come by, or raise the "
-            "limit (--mp-timeout, mp_timeout, @pytest.mark.mp(timeout=...))",
+            "what to do: make it before the process comes by, and wait where the process does come by, or "
+            + RAISE_THE_LIMIT,
         ]
 
     def test_hold_that_another_one_passed_says_who(self, mp_process: ProcessFactory, mp_history: Any) -> None:
@@ -324,7 +304,6 @@ class TestDeadline:
         self, mp_process: ProcessFactory, mp_history: Any
     ) -> None:
         held = mp_history.hold("here")
-        other = mp_history.hold("there")
         child = mp_process(arrive, "here")
         held.wait()
         with pytest.raises(ChildStuck) as caught:
@@ -333,16 +312,16 @@ class TestDeadline:
         (fact,) = caught.value.report.facts
         assert fact.startswith("it is held at 'here' by the hold made at ")
         assert fact in str(caught.value)
-        other.release()
 
-    def test_stuck_worker_tells_that_it_is_held(self, mp_executor: Callable[..., Executor], mp_history: Any) -> None:
-        held = mp_history.hold("here")
-        future = mp_executor(1).submit(arrive_as_task, "here")
-        held.wait()
-        with pytest.raises(ChildStuck, match="it is held at 'here' by the hold made at"):
-            future.result()
-
-    test_stuck_worker_tells_that_it_is_held = pytest.mark.mp(timeout=1)(test_stuck_worker_tells_that_it_is_held)
+    def test_stuck_worker_tells_that_it_is_held(self, mp_executor: Callable[..., Any], mp_history: Any) -> None:
+        with mp_history.hold("here") as held:
+            executor = mp_executor(1)
+            future = executor.submit(arrive_as_task, "here")
+            held.wait()
+            (worker,) = executor._roster.members
+            (fact,) = worker.report(stuck=Stuck(1)).facts
+            assert fact.startswith("it is held at 'here' by the hold made at ")
+        future.result()
 
 
 class TestEnd:
@@ -388,25 +367,26 @@ class TestEnd:
         held = mp_history.hold("here")
         child = mp_process(arrive, "here")
         held.wait()
-        for path in (Path(mp_history._recording.folder) / "taken").iterdir():
-            path.unlink()
+        (taken(mp_history) / f"{mp_history._recording.epoch}-1").unlink()
         assert child.result() == "went on"
+        mp_history.close()  # nobody knows any more that it was reached
 
 
 class TestDamage:
     @pytest.mark.parametrize("content", [b"", b"nonsense", b"i\x07\0\0\0", b"{0"])
     def test_damaged_rules_bind_nobody(self, mp_process: ProcessFactory, mp_history: Any, content: bytes) -> None:
         mp_history.hold("here")
-        Path(mp_history._recording.folder, "taken", "rules-1").write_bytes(content)
+        (rules,) = taken(mp_history).glob("rules-*")
+        rules.write_bytes(content)
         assert mp_process(arrive, "here").result() == "went on"
+        mp_history.close()
 
     @pytest.mark.parametrize("content", [b"", b"nonsense", b"i\x07\0\0\0", b"(\x01\0\0\0N"])
     def test_who_has_not_yet_said_that_it_is_held_is_waited_for(
         self, mp_process: ProcessFactory, mp_history: Any, content: bytes
     ) -> None:
         held = mp_history.hold("here")
-        claim = Path(mp_history._recording.folder, "taken", "7-1")
-        claim.write_bytes(content)
+        (taken(mp_history) / f"{mp_history._recording.epoch}-1").write_bytes(content)
         assert mp_process(arrive, "here").result() == "went on"
         with pytest.raises(MpcheckError, match="was not reached within"):
             held.wait(0.01)
@@ -415,7 +395,7 @@ class TestDamage:
         held = mp_history.hold("here")
         child = mp_process(arrive, "here")
         held.wait()
-        Path(mp_history._recording.folder, "taken", "7-1.go").write_bytes(b"nonsense")
+        (taken(mp_history) / f"{mp_history._recording.epoch}-1.go").write_bytes(b"nonsense")
         assert child.result() == "went on"
 
 
@@ -439,3 +419,58 @@ def test_what_makes_no_sense_is_refused(mp_history: Any, call: Callable[[Any], o
     with pytest.raises(MpcheckError, match=words):
         call(mp_history)
     mp_history.settle()
+
+
+def test_at_its_end_a_test_owes_what_it_wanted(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(
+        test_it="""
+        from pytest_mpcheck import checkpoint
+
+        def arrive():
+            checkpoint("here")
+
+        def test_never_reached(mp_process, mp_history):
+            mp_history.kill_at("there")
+            mp_process(arrive)
+
+        def test_never_released(mp_process, mp_history):
+            held = mp_history.hold("here")
+            mp_process(arrive)
+            held.wait()
+
+        def test_failed_for_another_reason(mp_process, mp_history):
+            mp_history.hold("there")
+            held = mp_history.hold("here")
+            mp_process(arrive)
+            held.wait()
+            assert held is None
+
+        def test_reached_after_the_end_of_its_own_code(mp_process, mp_history):
+            mp_history.delay("here", 0.001)
+            mp_process(arrive)
+
+        def test_next_one_is_free(mp_process, mp_history):
+            mp_process(arrive).result()
+            assert [event.name for event in mp_history.events()] == ["here"]
+        """
+    )
+    result = pytester.runpytest_subprocess("--mp-start-methods=fork", "-p", "no:cacheprovider")
+    result.assert_outcomes(passed=2, failed=3)
+    result.stdout.fnmatch_lines(
+        [
+            "*kill_at('there') was never reached; it was made at test_it.py:7 in test_never_reached",
+            "*names that were seen: 'here'*",
+            "*what to do: correct the name*",
+            "*hold('here') was never released: process 'ForkProcess-*' (pid *) was still held there at the end of the *",
+            "*assert <Hold at 'here', reached by 'ForkProcess-*' (pid *)> is None",
+        ]
+    )
+    result.stdout.no_fnmatch_line("*hold('there') was never*")
+
+
+def test_examples_of_the_docs(pytester: pytest.Pytester) -> None:
+    text = (Path(__file__).parents[1] / "docs" / "history.md").read_text(encoding="utf-8")
+    section = text.partition("\n## Taking hold\n")[2].partition("\n## ")[0]
+    pytester.makepyfile(*re.findall(r"```python\n(.*?)```", section, re.DOTALL))
+    result = pytester.runpytest_subprocess("--mp-start-methods=fork,spawn", "-p", "no:cacheprovider")
+    result.assert_outcomes(passed=4)

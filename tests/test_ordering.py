@@ -566,7 +566,7 @@ def test_events_and_spans_are_found() -> None:
     assert history.events(span) == (work, end)
     for process in ("Process-2", 102, ProcessId(102, "token"), story.sources[2].process):
         assert history.events(process=process) == (sent,)
-    assert repr(history) == "<History: 3 events of 3 processes>"
+    assert repr(history) == "<History of test number 1>"
 
 
 def test_process_is_whatever_has_a_pid() -> None:
@@ -624,6 +624,8 @@ def test_what_was_lost_does_not_matter_to_what_is_there() -> None:
         "lost: 1 events of 'Process-1' (pid 101) are not there as a whole: it was killed meanwhile\n"
     ):
         history.assert_exclusive("work")
+    with fails("there is no span 'play': nothing to judge", "lost: the 3 oldest events of 'Process-1' (pid 101)"):
+        history.assert_overlap("play")
 
 
 def test_timeline_has_a_column_for_each_process() -> None:
@@ -641,6 +643,13 @@ def test_timeline_has_a_column_for_each_process() -> None:
         "       4.000  end text='xxxxxxxxxxxxxxxxxxx..",
     ]
     assert Story().history().timeline() == "(no events)"
+    for number in range(30):
+        story.at(5 + number, 1, "later")
+    drawn = story.history().timeline(lines=8).splitlines()
+    assert len(drawn) == 8
+    assert drawn[4] == "  ... 29 events"
+    with pytest.raises(ValueError, match=r"timeline\(lines=7\): give at least 8"):
+        story.history().timeline(lines=7)
 
 
 @pytest.mark.parametrize("marks", [0, 1, 7, 500])

@@ -12,6 +12,7 @@ import os
 import pickle
 import queue
 import re
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from multiprocessing.context import BaseContext
@@ -99,6 +100,10 @@ class Account:
             raise ValueError("not enough")
         self.balance -= amount
         return self.balance
+
+    @staticmethod
+    def interest(balance: int, years: int) -> int:
+        return balance * years // 10
 
     def __call__(self) -> int:
         return self.balance
@@ -248,6 +253,7 @@ def use_account(account: Any) -> None:
     assert account.withdraw(amount=3) == 5
     with pytest.raises(ValueError, match="not enough"):
         account.withdraw(100)
+    assert account.interest(100, years=2) == 20
     assert account() == len(account) == account.balance == 5
     account += 1
     account.balance = 7
@@ -266,7 +272,7 @@ def sent(name: str, item: object, **more: object) -> Told:
 
 
 def got(name: str, item: object, **more: object) -> Told:
-    return name, {**more, "result": item, "item": item}
+    return name, {**more, "result": item}
 
 
 NOT: dict[str, object] = {"result": False}
@@ -457,6 +463,7 @@ KINDS: dict[str, tuple[Maker, Callable[[Any], None], list[Told]]] = {
             ("account.deposit", {"amount": 1, "note": "three", "arguments": (2,)}),
             ("account.withdraw", {"amount": 3, "result": 5}),
             ("account.withdraw", {"amount": 100, "raised": "ValueError"}),
+            ("account.interest", {"balance": 100, "years": 2, "result": 20}),
             ("account.call", {"result": 5}),
         ],
     ),
@@ -468,6 +475,16 @@ def needs_manager(kind: str) -> bool:
     return "manager" in kind or kind in ("namespace", "dict", "list")
 
 
+def name_in(kind: str) -> str:
+    """Return the name of the object in the history that is expected, which is its name by default."""
+    return KINDS[kind][2][0][0].partition(".")[0].removesuffix("_lock")
+
+
+def use_all(things: list[tuple[str, Any]]) -> None:
+    for kind, shared in things:
+        KINDS[kind][1](shared)
+
+
 def hash_of(thing: object) -> int | str:
     try:
         return hash(thing)
@@ -476,16 +493,21 @@ def hash_of(thing: object) -> int | str:
 
 
 class TestKinds:
-    @pytest.mark.parametrize("kind", KINDS)
+    @pytest.mark.parametrize("home", ["context", "manager"])
     def test_what_is_done_in_a_child_is_recorded(
-        self, kind: str, mp_process: ProcessFactory, mp_context: BaseContext, mp_history: History, request: Any
+        self, home: str, mp_process: ProcessFactory, mp_context: BaseContext, mp_history: History, request: Any
     ) -> None:
-        make, use, expected = KINDS[kind]
-        manager = request.getfixturevalue("manager") if needs_manager(kind) else None
-        shared = mp_history.recorded(make(mp_context, manager))
-        child = mp_process(use, shared)
+        manager = request.getfixturevalue("manager") if home == "manager" else None
+        kinds = [kind for kind in KINDS if needs_manager(kind) == bool(manager)]
+        things = [(kind, mp_history.recorded(KINDS[kind][0](mp_context, manager), name_in(kind))) for kind in kinds]
+        child = mp_process(use_all, things)
         child.result()
-        assert told(mp_history, process=child) == expected
+        spans = told(mp_history, process=child)
+        for kind in kinds:
+            count = len(KINDS[kind][2])
+            assert (kind, spans[:count]) == (kind, KINDS[kind][2])
+            del spans[:count]
+        assert spans == []
 
     def test_what_processes_do_together_suits_the_model(
         self, mp_process: ProcessFactory, mp_context: BaseContext, mp_history: History
@@ -532,6 +554,7 @@ class TestLikeness:
         make, _, _ = KINDS[kind]
         shared = make(context, request.getfixturevalue("context_manager") if needs_manager(kind) else None)
         recorded = mp_history.recorded(shared)
+        assert name_of(recorded) == name_in(kind)
         assert isinstance(recorded, type(shared))
         assert recorded.__class__ is type(shared)
         assert recorded == shared == recorded == mp_history.recorded(shared)
@@ -596,12 +619,21 @@ class TestLikeness:
             assert ours.recv() == 1
         assert ours.closed
 
+    def test_function_that_an_object_holds_is_recorded(self, mp_history: History) -> None:
+        account: Any = Account(1)
+        account.audit = lambda depth: depth + 1
+        assert mp_history.recorded(account).audit(2) == 3
+        assert told(mp_history) == [("account.audit", {"depth": 2, "result": 3})]
+
     def test_nothing_happens_while_nobody_listens(self, context: BaseContext) -> None:
         recorded = Recorder().recorded(context.SimpleQueue())
         recorded.put(1)
         assert recorded.get() == 1
         account = Recorder().recorded(Account(1))
         assert account.deposit(1) is account
+        value = Recorder().recorded(context.Value("i", 1))
+        value.value += 1
+        assert value.value == 2
 
 
 class TestMessages:
@@ -659,6 +691,13 @@ class TestNames:
         assert name_of(mp_history.recorded(things[0], "lock4")) == "lock4"
         assert name_of(mp_history.recorded(things[0])) == "lock5"
         assert name_of(things[0]) is None
+
+    def test_class_that_nobody_knows_gives_its_name(self, mp_history: History, monkeypatch: pytest.MonkeyPatch) -> None:
+        class Till:
+            pass
+
+        monkeypatch.delitem(sys.modules, "ctypes")  # a child need not have it
+        assert name_of(mp_history.recorded(Till())) == "till"
 
     @pytest.mark.parametrize(
         ("what", "name", "message"),

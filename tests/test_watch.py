@@ -19,8 +19,6 @@ import pytest
 from pytest_mpcheck import MpcheckError, assert_exited, checkpoint
 from pytest_mpcheck.fixtures import ProcessFactory
 
-from test_holds import mp_history  # noqa
-
 SOURCE = '''
 import functools
 from time import sleep

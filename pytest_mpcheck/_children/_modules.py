@@ -169,7 +169,7 @@ def install_finder(files: Iterable[ModuleFile]) -> None:
     new = {file.name: file for file in files}
     if new and finder is None:
         finder = _Finder()
-        # a watch has to hear of these imports too
-        sys.meta_path.insert(int(getattr(sys.meta_path[0], "stays_first", False)), finder)
+        stay_first = [number for number, other in enumerate(sys.meta_path, 1) if hasattr(other, "stays_first")]
+        sys.meta_path.insert(max(stay_first, default=0), finder)  # a watch hears of these imports too
     if finder is not None:
         finder.files |= new

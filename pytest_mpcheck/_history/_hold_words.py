@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
 from .._excerpts import shortened
+from .._words import RAISE_THE_LIMIT
 from ._chronicle import Chronicle
 from ._taken import Taker
 
@@ -59,7 +60,7 @@ def not_reached_in_time(wanted: Wanted, seconds: float, chronicle: Chronicle) ->
             f"it was made at {wanted.origin}",
             *_seen(wanted, chronicle),
             "what to do: make it before the process comes by, and wait where the process does come by"
-            + (", or raise the limit (--mp-timeout, mp_timeout, @pytest.mark.mp(timeout=...))" if seconds else ""),
+            + (f", or {RAISE_THE_LIMIT}" if seconds else ""),
         ]
     )
 

@@ -64,6 +64,7 @@ class Hold:
         wait_until(lambda: rule.taker is not None or self._nobody_will_come(), deadline, EVERY)
         taker = rule.taker
         if taker is None:
+            rule.is_told = True
             seconds = deadline.seconds if deadline.passed() else 0
             raise MpcheckError(not_reached_in_time(rule.wanted, seconds, self._recording.chronicle()))
         follow("hold", taker.key, taker.sequence)
@@ -193,9 +194,11 @@ class Holds:
             MpcheckError: Nobody has arrived where somebody was to be held, killed or delayed.
         """
         __tracebackhide__ = True
-        missed = [rule.wanted for rule in self._rules if rule.taker is None]
+        missed = [rule for rule in self._rules if not rule.is_told and rule.taker is None]
+        for rule in missed:
+            rule.is_told = True
         if missed:
-            raise MpcheckError(never_reached(missed, self._recording.chronicle()))
+            raise MpcheckError(never_reached([rule.wanted for rule in missed], self._recording.chronicle()))
 
     def close(self) -> None:
         """Let everybody go on, take back the watches, and want nothing any more. Idempotent."""
@@ -209,6 +212,8 @@ class Holds:
             watch_only(())
         if self._watched or self._rules:
             publish(self._recording, (), ())
+        self._rules.clear()
+        self._watched.clear()
 
     def _let_everybody_go(self) -> None:
         for rule in self._rules:

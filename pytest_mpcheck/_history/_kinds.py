@@ -21,22 +21,19 @@ class Call:
         operation: The last part of the name of its span.
         parameters: The names of its arguments.
         fixed: What is recorded in place of its arguments.
-        gives: Under which name its result stands there once more.
     """
 
-    __slots__ = ("_fixed", "_parameters", "gives", "operation")
+    __slots__ = ("_fixed", "_parameters", "operation")
 
     def __init__(
         self,
         operation: str,
         *parameters: str,
         fixed: Mapping[str, object] | None = None,
-        gives: str = "",
     ) -> None:
         self.operation = operation
         self._parameters = parameters
         self._fixed = fixed
-        self.gives = gives
 
     def told(self, args: tuple[object, ...], kwargs: Mapping[str, object]) -> tuple[str, dict[str, object]]:
         """Return the operation and its arguments by name; those that have no name stand together as ``arguments``."""
@@ -131,8 +128,8 @@ _QUEUE = Kind(
     {
         "put": Call("put", "item", "block", "timeout"),
         "put_nowait": Call("put", "item", fixed={"block": False}),
-        "get": Call("get", "block", "timeout", gives="item"),
-        "get_nowait": Call("get", fixed={"block": False}, gives="item"),
+        "get": Call("get", "block", "timeout"),
+        "get_nowait": Call("get", fixed={"block": False}),
     },
     silent=("close", "join_thread", "cancel_join_thread"),
 )
@@ -141,9 +138,9 @@ _CONNECTION = Kind(
     "connection",
     {
         "send": Call("send", "item"),
-        "recv": Call("recv", gives="item"),
+        "recv": Call("recv"),
         "send_bytes": Call("send_bytes", "item", "offset", "size"),
-        "recv_bytes": Call("recv_bytes", "maxlength", gives="item"),
+        "recv_bytes": Call("recv_bytes", "maxlength"),
         "recv_bytes_into": Call("recv_bytes_into", fixed={}),
         "poll": Call("poll", "timeout"),
     },

@@ -131,12 +131,13 @@ class Rules:
         go = go_path(claim)
         if not wait_until(lambda: os.path.exists(go) or not os.path.exists(claim), Deadline(self._limit), EVERY):
             from .._errors import MpcheckError
+            from .._words import RAISE_THE_LIMIT
 
             raise MpcheckError(
                 f"held at {rule['name']!r} for {self._limit:g} s, and nobody has let it go on\n"
                 f"it was process {_name()!r} (pid {os.getpid()}); the hold was made at {rule['origin']}\n"
-                "what to do: release it in time (held.release(), or with mp_history.hold(...) as held:), or raise the "
-                "limit (--mp-timeout, mp_timeout, @pytest.mark.mp(timeout=...))"
+                "what to do: release it in time (held.release(), or with mp_history.hold(...) as held:), or "
+                + RAISE_THE_LIMIT
             )
         with contextlib.suppress(*_DAMAGE), open(go, "rb") as file:
             follow("hold", *marshal.load(file))

@@ -36,7 +36,6 @@ _OWN = frozenset(
         "__hash__",
         "__init__",
         "__init_subclass__",
-        "__ne__",
         "__new__",
         "__reduce__",
         "__reduce_ex__",
@@ -69,17 +68,20 @@ class StandIn:
 
     def __getattr__(self, name: str) -> Any:
         original, kind = self._mpcheck_original, self._mpcheck_kind
-        if field := _field(kind, name, 0):
+        field = _field(kind, name, 0)
+        if field and listens():
             with _span_of(self, field) as this:
                 value = getattr(original, name)
                 this.note(result=_recordable(value))
             return value
         value = getattr(original, name)
+        if field:
+            return value
         if name == "get_lock" and kind.guards:
             return lambda: stand_in(value(), f"{self._mpcheck_name}_lock")
         if name.startswith("_") or name in kind.silent or not callable(value) or isinstance(value, type):
             return value
-        return _recording(name, kind.calls.get(name) or _call_of(name, value)).__get__(self)
+        return _recording(name, kind.calls.get(name) or _call_of(name, value, hasattr(value, "__self__"))).__get__(self)
 
     def __setattr__(self, name: str, value: Any) -> None:
         if field := _field(self._mpcheck_kind, name, 1):
@@ -98,8 +100,8 @@ class StandIn:
     def __dir__(self) -> list[str]:
         return dir(self._mpcheck_original)
 
-    def __eq__(self, other: object) -> bool:
-        return bool(self._mpcheck_original == _bare(other))
+    def __eq__(self, other: object) -> Any:  # of an array it may be an array
+        return self._mpcheck_original == _bare(other)
 
     def __hash__(self) -> int:
         return hash(self._mpcheck_original)
@@ -151,7 +153,7 @@ def _class_for(cls: type, kind: Kind) -> type[StandIn]:
         elif is_special:
             members[name] = _passing(name)
         elif name not in kind.silent:
-            members[name] = _recording(name, _call_of(name, method))
+            members[name] = _recording(name, _call_of(name, method, not isinstance(_raw(cls, name), staticmethod)))
     return type(cls.__name__, (StandIn,), members)
 
 
@@ -188,8 +190,7 @@ def _recording(name: str, call: Call) -> Callable[..., Any]:
         prefix = f"{self._mpcheck_name}_lock" if name in kind.guards else self._mpcheck_name
         with span(f"{prefix}.{operation}", **{key: _recordable(value) for key, value in data.items()}) as this:
             result = function(*args, **kwargs)
-            told = None if result is original else _recordable(result)
-            this.note(result=told, **({call.gives: told} if call.gives else {}))
+            this.note(result=None if result is original else _recordable(result))
         return self if result is original else result
 
     method.__name__ = name
@@ -208,13 +209,14 @@ def _passing(name: str) -> Callable[..., Any]:
     return method
 
 
-def _call_of(name: str, method: Any) -> Call:
+def _call_of(name: str, method: Any, has_self: bool) -> Call:
     """Return how a method is recorded that no kind knows: its arguments by the names that its definition gives them."""
-    function = getattr(method, "__func__", method)
-    code = getattr(function, "__code__", None)
-    if code is None:
-        return Call(name)
-    return Call(name, *code.co_varnames[1 : code.co_argcount])
+    code = getattr(getattr(method, "__func__", method), "__code__", None)
+    return Call(name, *(code.co_varnames[has_self : code.co_argcount] if code else ()))
+
+
+def _raw(cls: type, name: str) -> object:
+    return next((vars(base)[name] for base in cls.__mro__ if name in vars(base)), None)
 
 
 def _bare(value: Any) -> Any:

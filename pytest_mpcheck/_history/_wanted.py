@@ -40,6 +40,7 @@ class Rule:
     def __init__(self, recording: Recording, number: int, wanted: Wanted, process: object, child: Any) -> None:
         self.wanted = wanted
         self.child = child
+        self.is_told = False  # whether the test knows that nobody has arrived
         self.claim = claim_path(recording.folder, recording.epoch, number)
         self.facts: dict[str, object] = {
             "number": number,

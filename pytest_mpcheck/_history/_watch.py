@@ -167,7 +167,7 @@ def _no_function(name: str, found: object) -> str:
 class WatchFinder:
     """A meta path finder that begins the watches of a module once it has been imported.
 
-    It stays before all others, so that it hears of each import.
+    It stays before those that find the modules of a child, so that it hears of each import (`_children._modules`).
     """
 
     stays_first = True

@@ -10,18 +10,21 @@ at a clock, so that a verdict is the same each time.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from operator import attrgetter
 
 from .._errors import MpcheckError
+from .._excerpts import repr_of
+from ._aspects import Violation
 from ._grounds import grounds_of_few, grounds_of_violation
 from ._lanes import NEVER
 from ._operation import Operation, described
 from ._queues import look_at_queue
 from ._rules import Rules, State
 from ._search import Search, relaxed
-from ._verdict import Verdict
+from ._verdict import Grounds, Verdict
 from ._witness import few
 
 __all__ = ["LIMIT", "check"]
@@ -55,35 +58,47 @@ def check(model: object, operations: Iterable[Operation], limit: int = LIMIT) ->
         undecided = undecided or verdict.linearizable is None
         if verdict.linearizable is False:
             return replace(verdict, states=states)
-    if undecided:
-        return Verdict(None, states, reason=f"gave up after {states:,} states")
-    return Verdict(True, states)
+    return Verdict(None if undecided else True, states)
 
 
 def _decided(
     rules: Rules, initial: State, part: Sequence[tuple[int, Operation]], originals: Sequence[Operation], limit: int
 ) -> Verdict:
-    states, found = 0, None
+    states, until = 0, NEVER - 1
+    searched = False
     if rules.is_queue:
         insight = look_at_queue(rules.model.bound, rules.model.initial, part, limit)
-        if insight.violation is not None:
-            calls = [call for call in insight.violation.calls if call.start < NEVER]
-            shown = [originals[call.number] if call.number >= 0 else None for call in calls]
-            reason = grounds_of_violation(insight.violation.aspect, shown, rules.model.bound)
-            return Verdict(False, insight.states, _by_start(one for one in shown if one is not None), reason)
-        if insight.linearizable:
-            return Verdict(True, insight.states)
         states = insight.states
-        # What has been found knew what would be got later on: that something is wrong shows only at the very end.
-        found = insight.found and insight.found._replace(until=NEVER - 1)
-    if found is None:
-        found = Search(rules, initial, part, limit - states).run()
-        states += found.states
-    if found.linearizable is not False:
-        return Verdict(found.linearizable, states)
-    numbers, minimal = few(rules, initial, part, found)
+        if insight.violation is not None:
+            explain = partial(_grounds_of_aspects, insight.violation, originals, rules.model.bound)
+            return Verdict(False, states, explain)
+        if insight.linearizable or (insight.found is not None and insight.found.linearizable is None):
+            return Verdict(insight.linearizable, states)
+        searched = insight.found is not None
+    search = Search(rules, initial, part, limit - states)
+    # What a search for known items has tried knew what would be got later on: no order may be missed before that.
+    if not searched:
+        found = search.run()
+        states, until = states + found.states, found.until
+        if found.linearizable is not False:
+            return Verdict(found.linearizable, states)
+    return Verdict(False, states, partial(_grounds_of_search, rules, dict(part), search, until, originals))
+
+
+def _grounds_of_aspects(violation: Violation, originals: Sequence[Operation], bound: int | None) -> Grounds:
+    calls = [call for call in violation.calls if call.start < NEVER]
+    shown = [originals[call.number] if call.number >= 0 else None for call in calls]
+    reason = grounds_of_violation(violation.aspect, shown, bound)
+    return Grounds(_by_start(one for one in shown if one is not None), reason)
+
+
+def _grounds_of_search(
+    rules: Rules, operations: Mapping[int, Operation], search: Search, until: int, originals: Sequence[Operation]
+) -> Grounds:
+    numbers, minimal, settled = few(rules, operations, search, until)
     witness = [originals[number] for number in numbers]
-    return Verdict(False, states, _by_start(witness), grounds_of_few(witness, minimal=minimal), minimal)
+    after = repr_of(settled.state) if settled.level else ""
+    return Grounds(_by_start(witness), grounds_of_few(witness, after, minimal=minimal), minimal, after)
 
 
 def _by_start(operations: Iterable[Operation]) -> tuple[Operation, ...]:

@@ -14,19 +14,25 @@ from ._operation import Operation, described
 __all__ = ["grounds_of_few", "grounds_of_violation"]
 
 
-def grounds_of_few(operations: Sequence[Operation], *, minimal: bool) -> str:
+def grounds_of_few(operations: Sequence[Operation], after: str, *, minimal: bool) -> str:
     """Tell why operations have no order.
 
     Args:
-        operations: The operations, the one that has no place first.
+        operations: The operations, the one that ends last first.
+        after: What the operations before them leave, in every order; empty when they have no part in it.
         minimal: Whether each of them is needed.
     """
     last, *others = operations
+    told = described(last)
+    if not others and after:
+        return f"{told}: yet in every order of what went before, {after} is the state then"
     if not others:
-        return f"{described(last)}: this is possible in no order, whatever the other operations did and when"
+        return f"{told}: no order has that, whatever else was done and when"
     several = "the other operation" if len(others) == 1 else f"the other {len(others)} operations"
-    told = f"{described(last)}: this fits nowhere into any order of {several} shown"
-    return f"{told}; some of these may not matter" if not minimal else told
+    told = f"{told}: this fits into no order of {several} shown"
+    if after:
+        told = f"{told}, from the state {after} on, to which every order of what went before leads"
+    return told if minimal else f"{told}; some of them may not matter"
 
 
 def grounds_of_violation(aspect: Aspect, operations: Sequence[Operation | None], bound: int | None) -> str:

@@ -7,12 +7,13 @@ operations that went on at once. In a lane of operations without an end, all are
 from __future__ import annotations
 
 import heapq
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterator
 
+from .._errors import MpcheckError
 from ._operation import UNKNOWN, Operation
 from ._values import frozen
 
-__all__ = ["LAST", "NEVER", "Entry", "chains", "fields", "kinds", "linked"]
+__all__ = ["LAST", "NEVER", "Entry", "chains", "fields", "kinds", "lefts", "linked"]
 
 NEVER = 1 << 200
 """Later than any time."""
@@ -69,12 +70,17 @@ def kinds(entries: list[Entry], *, alike: bool) -> list[list[Entry]]:
     """
     lanes: dict[Hashable, list[Entry]] = {}
     for entry in entries:
-        kind: Hashable = entry.number
-        if alike:
-            one = entry.operation
-            kind = (one.name, frozen(dict(one.arguments)), frozen(one.result), one.raised)
-        lanes.setdefault(kind, []).append(entry)
-    return list(lanes.values())
+        lanes.setdefault(_kind(entry.operation) if alike else None, []).append(entry)
+    alone = [[entry] for entry in lanes.pop(None, [])]
+    return [*lanes.values(), *alone]
+
+
+def _kind(operation: Operation) -> Hashable:
+    """Return what is the same for all operations that are alike; ``None``: nobody can tell."""
+    try:
+        return operation.name, frozen(dict(operation.arguments)), frozen(operation.result), operation.raised
+    except MpcheckError:  # of data that the model has no use for
+        return None
 
 
 def linked(lane: list[Entry]) -> Entry:
@@ -93,3 +99,11 @@ def fields(lanes: list[list[Entry]]) -> tuple[list[int], int]:
         guards |= 1 << (shift + width)
         shift += width + 1
     return units, guards
+
+
+def lefts(lanes: list[list[Entry]], packed: int) -> Iterator[Entry]:
+    """Yield what is left of lanes, where a number made of the steps of `fields` tells how far each has come."""
+    for lane in lanes:
+        width = len(lane).bit_length()
+        yield from lane[packed & ((1 << width) - 1) :]
+        packed >>= width + 1

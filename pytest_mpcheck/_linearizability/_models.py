@@ -120,13 +120,13 @@ class Counter(Model):
                 )
         return super().prepared(operation)
 
-    def step(self, state: float, operation: Operation) -> tuple[State, ...]:
+    def step(self, state: float, operation: Operation) -> tuple[float, ...]:
         """Return the states that an operation may leave."""
         result = operation.result
         if operation.name == "read":
-            return (state,) if result is UNKNOWN or result == state else _NONE
+            return (state,) if result is UNKNOWN or result == state else ()
         after = state + operation.arguments.get("n", 1)  # type: ignore[operator]  # seen to by `prepared`
-        return (after,) if result is UNKNOWN or result is None or result == after else _NONE
+        return (after,) if result is UNKNOWN or result is None or result == after else ()
 
     def moves_before(self, operation: Operation, other: Operation) -> bool:
         """Return whether both only add: their order makes no difference."""
@@ -173,6 +173,10 @@ class BoundedQueue(Queue):
         super().__init__(initial)
         if not _is_whole(bound, 1):
             raise MpcheckError(f"BoundedQueue({repr_of(bound)}): give the number of items that it takes, from 1 on")
+        if len(self.initial) > bound:
+            raise MpcheckError(
+                f"BoundedQueue({bound}) with {len(self.initial)} items in it: give no more items than it takes"
+            )
         self.bound = bound
 
 

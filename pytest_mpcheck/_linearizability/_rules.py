@@ -25,6 +25,7 @@ and, if it likes,
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any, TypeAlias
 
 from .._errors import MpcheckError
@@ -66,7 +67,8 @@ class Rules:
         self.model = model
         self.ours = _home(model, "step").__module__.startswith(f"{__package__}.")
         self.is_queue = self.ours and getattr(model, "fifo", False)
-        self.step: Step = self.model.step if self.ours else self._checked_step
+        self.step: Step = model.step if self.ours else self._checked_step
+        self._prepares = hasattr(model, "prepared")
         self.reads: Callable[[Operation], bool] | None = self._hint("reads")
         self.moves_before: Callable[[Operation, Operation], bool] | None = self._hint("moves_before")
         self.raises: Collection[str] = getattr(self.model, "raises", ())
@@ -77,38 +79,32 @@ class Rules:
         Raises:
             MpcheckError: The model does not know such an operation.
         """
-        prepared: Callable[[Operation], Operation] | None = getattr(self.model, "prepared", None)
-        return operation if prepared is None else prepared(operation)
+        if not self._prepares:
+            return operation
+        prepared: Operation = self._asked("prepared", operation)
+        return prepared
 
     def parts(self, operations: Sequence[tuple[int, Operation]]) -> Mapping[Hashable, list[tuple[int, Operation]]]:
         """Split operations by what they have nothing to do with each other for; one part where the model tells none."""
-        key: Callable[[Operation], Hashable] | None = getattr(self.model, "key", None)
-        if key is None:
+        if not hasattr(self.model, "key"):
             return {None: list(operations)}
         parts: dict[Hashable, list[tuple[int, Operation]]] = {}
-        for index, operation in operations:
-            try:
-                parts.setdefault(key(operation), []).append((index, operation))
-            except RAISED as error:
-                raise MpcheckError(
-                    f"key() of the model {self.name} has raised {reason_of(error)}, at {described(operation)}\n"
-                    "what to do: give something back that can be hashed, for every operation, or no `key` at all"
-                ) from error
+        for number, operation in operations:
+            key = self._asked("key", operation)
+            self._refuse_unhashable(key, f"the key of {described(operation)}")
+            parts.setdefault(key, []).append((number, operation))
         return parts
 
     def initial_of(self, key: Hashable) -> State:
         """Return the state in which a part begins."""
-        initial_of: Callable[[Hashable], State] | None = getattr(self.model, "initial_of", None)
-        initial: State = self.model.initial if initial_of is None else initial_of(key)
-        self._refuse_unhashable(initial, "its initial state")
+        initial: State = self._asked("initial_of", key) if hasattr(self.model, "initial_of") else self.model.initial
+        self._refuse_unhashable(initial, "the initial state")
         return initial
 
     def _checked_step(self, state: State, operation: Operation) -> Sequence[State]:
         try:
-            given = self.model.step(state, operation)
+            given: object = self.model.step(state, operation)
             states = given if isinstance(given, list) else self._listed(given)
-        except MpcheckError:
-            raise
         except RAISED as error:
             raise MpcheckError(
                 f"step() of the model {self.name} has raised {reason_of(error)}, {_place(state, operation)}\n{_REMEDY}"
@@ -116,27 +112,41 @@ class Rules:
         if isinstance(states, str):
             raise MpcheckError(f"step() of the model {self.name} {states}, {_place(state, operation)}\n{_REMEDY}")
         for after in states:
-            self._refuse_unhashable(after, f"a state after {described(operation)}")
+            try:
+                hash(after)
+            except RAISED:
+                self._refuse_unhashable(after, f"a state after {described(operation)}")
         return states
 
     def _listed(self, states: object) -> list[State] | str:
         """Return the states that a step has given back otherwise than as a list; or what is wrong with them."""
-        gave = f"gave back {repr_of(states)}"
         if isinstance(states, (str, bytes, Mapping)) or not isinstance(states, Iterable):
-            return f"{gave}, which is no list of states"
+            return f"gave back {repr_of(states)}, which is no list of states"
         listed = list(states)
         kind = type(self.model.initial)
         if kind in (tuple, frozenset) and type(states) is kind and any(type(state) is not kind for state in listed):
-            return f"{gave}, which is a state rather than a list of states"
+            return f"gave back {repr_of(states)}, which is a state rather than a list of states"
         return listed
+
+    def _asked(self, name: str, *arguments: object) -> Any:
+        """Return what the model says to a question other than `step`."""
+        try:
+            return getattr(self.model, name)(*arguments)
+        except MpcheckError:
+            raise
+        except RAISED as error:
+            raise MpcheckError(
+                f"{name}() of the model {self.name} has raised {reason_of(error)}, asked about "
+                f"{', '.join(described(one) if isinstance(one, Operation) else repr_of(one) for one in arguments)}\n"
+                f"what to do: give an answer for every operation of the history, or no `{name}` at all"
+            ) from error
 
     def _refuse_unhashable(self, state: object, which: str) -> None:
         try:
             hash(state)
         except RAISED as error:
             raise MpcheckError(
-                f"the model {self.name} has a state that cannot be hashed: {repr_of(state)}, {which} "
-                f"({reason_of(error)})\n{_REMEDY}"
+                f"{repr_of(state)}, {which} in the model {self.name}, cannot be hashed: {reason_of(error)}\n{_REMEDY}"
             ) from error
 
     def _refuse_what_is_none(self, model: object) -> None:
@@ -153,12 +163,12 @@ class Rules:
             )
 
     def _hint(self, name: str) -> Any:
-        return getattr(self.model, name, None) if self._covers(name) else None
-
-    def _covers(self, name: str) -> bool:
-        """Return whether the class that gives a hint knows the `step` that is used: its own, or an inherited one."""
+        """Return a hint, if the class that gives it knows the `step` that is used: its own, or an inherited one."""
+        if self.ours:
+            return getattr(self.model, name, None)
         order = type(self.model).__mro__
-        return self.ours or order.index(_home(self.model, name)) <= order.index(_home(self.model, "step"))
+        known = order.index(_home(self.model, name)) <= order.index(_home(self.model, "step"))
+        return partial(self._asked, name) if known and hasattr(self.model, name) else None
 
 
 def _home(model: object, name: str) -> type:

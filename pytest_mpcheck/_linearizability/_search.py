@@ -29,11 +29,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from operator import attrgetter, itemgetter
 from typing import Any, NamedTuple, Protocol, TypeAlias
 
-from ._lanes import LAST, NEVER, Entry, chains, fields, kinds, linked
+from ._lanes import LAST, NEVER, Entry, chains, fields, kinds, lefts, linked
 from ._operation import UNKNOWN, Operation
 from ._rules import State, Step
 
-__all__ = ["Found", "Search", "Stepper", "relaxed"]
+__all__ = ["Found", "Search", "Settled", "Stepper", "relaxed"]
 
 _Choice: TypeAlias = tuple[int, int, State]
 """An operation that may come next: its end, its lane, the state after it."""
@@ -78,6 +78,22 @@ class Found(NamedTuple):
     until: int = NEVER
 
 
+class Settled(NamedTuple):
+    """What every order leads through.
+
+    Attributes:
+        state: The state then.
+        level: How many operations with an end have been placed.
+        placed: Which ones, packed.
+        used: Which ones without an end, packed.
+    """
+
+    state: State
+    level: int
+    placed: int
+    used: int
+
+
 def relaxed(operation: Operation) -> Operation:
     """Return an operation as if it had never ended: nobody knows what became of it."""
     return Operation(
@@ -110,9 +126,12 @@ class Search:
         entries = sorted((Entry(*one, reads(one[1])) for one in operations), key=attrgetter("start"))
         firm = chains([entry for entry in entries if entry.end < NEVER])
         loose = kinds([entry for entry in entries if entry.end == NEVER and not entry.reads], alike=rules.ours)
+        self._firm, self._loose = firm, loose
         self._heads = [linked(lane) for lane in firm]
         self._ends = [head.end for head in self._heads] or [NEVER]
-        self._units, _ = fields(firm)
+        # Below the number for each lane stands their sum: how many have been placed.
+        self._width = len(entries).bit_length()
+        self._units = [(unit << self._width) + 1 for unit in fields(firm)[0]]
         self._endless = [linked(lane) for lane in loose]
         self._endless_units, self._guards = fields(loose)
         self._states = 0
@@ -161,6 +180,25 @@ class Search:
             else:
                 return Found(False, self._states, _order(longest), until)
         return Found(None, self._states)
+
+    def settled(self) -> list[Settled]:
+        """Return what every order that was tried led through, the beginning first."""
+        levels: dict[int, tuple[int, State] | None] = {}
+        mask = (1 << self._width) - 1
+        for key in self._least or self._seen:
+            level = key[0] & mask
+            levels[level] = None if level in levels else key
+        found = [Settled(self._initial, 0, 0, 0)]
+        for level, alone in sorted(levels.items()):
+            used = self._least.get(alone, [0]) if alone else []
+            if level and alone and len(used) == 1:
+                found.append(Settled(alone[1], level, alone[0], used[0]))
+        return found
+
+    def left(self, settled: Settled) -> tuple[int, ...]:
+        """Return the numbers of the operations that have not been placed."""
+        firm, loose = lefts(self._firm, settled.placed >> self._width), lefts(self._loose, settled.used)
+        return tuple(entry.number for entry in (*firm, *loose))
 
     def _next(self, bound: int, placed: int, node: _Node) -> tuple[list[_Choice], Iterator[_Node]]:
         """Return what may come next, the most urgent last, and what may after operations without an end."""
@@ -224,8 +262,10 @@ class Search:
             self._seen.add(key)
         else:
             before = self._least.setdefault((placed, state), [])
-            if any(((used | guards) - least) & guards == guards for least in before):
-                return False
+            most = used | guards
+            for least in before:
+                if (most - least) & guards == guards:
+                    return False
             before.append(used)
         self._states += 1
         return True

@@ -1,58 +1,84 @@
 """Why a history is not linearizable: a few of its operations that show it.
 
-Guarantees: the witness that `few` returns has no order by itself, and neither has it one when any of the other
-operations, with what it gave back, takes effect at whatever time from its start on, or never. Where it is told to be
-minimal, this holds of no part of it. It is found by asking the search again and again, within a budget; past it the
-witness is larger than need be, up to all that came before.
+Guarantees: the witness that `few` returns has no order from the state that it tells, and neither has it one when any of
+the other operations that were left then, with what it gave back, takes effect at whatever time from its start on, or
+never. Where it is told to be minimal, this holds of no part of it. The state is the initial one, so that the witness
+shows it by itself, unless that would take too many operations; otherwise it is one through which every order of the
+earlier operations leads. The witness is found by asking the search again and again, within a budget; past it the
+witness is larger than need be, up to all that was left.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
 from ._operation import Operation
-from ._rules import Rules, State
-from ._search import Found, Search
+from ._rules import Rules
+from ._search import Search, Settled
 
 __all__ = ["Few", "few"]
 
-_BUDGET = 200_000
+_BUDGET = 100_000
 """How many states, or operations made ready, may be looked at in order to make a witness small."""
+
+_MANY = 20
+"""How many operations are too many for a witness, when there is another one that tells what went before."""
+
+_FAR = 300
+"""How many operations back a witness is searched that shows it by itself."""
 
 
 class Few(NamedTuple):
     """The witness.
 
     Attributes:
-        numbers: Which operations, the one that has no place first.
+        numbers: Which operations, the one that ends last first.
         minimal: Whether each of them is needed.
+        settled: From where on they have no order.
     """
 
     numbers: tuple[int, ...]
     minimal: bool
+    settled: Settled
 
 
-def few(rules: Rules, initial: State, operations: Sequence[tuple[int, Operation]], found: Found) -> Few:
+def few(rules: Rules, operations: Mapping[int, Operation], search: Search, until: int) -> Few:
     """Find a few operations that show why there is no order.
 
     Args:
         rules: What the model says.
-        initial: The state at the beginning.
-        operations: The operations, as the model has them, with their numbers.
-        found: What the search has found: that there is no order.
+        operations: The operations, as the model has them, by their numbers.
+        search: The search that found that there is none.
+        until: The end of the operation that has no place.
     """
-    return _Sieve(rules, initial, operations, found).run()
+    settled = search.settled()
+    first, latest = settled[0], settled[-1]
+    by_itself = next(one for one in reversed(settled) if one.state == first.state)
+    near = [one for one in dict.fromkeys((first, by_itself)) if latest.level - one.level <= _FAR]
+    witnesses = [_Sieve(rules, operations, search, one, until).run() for one in near]
+    witness = min(witnesses, key=lambda witness: len(witness.numbers), default=None)
+    if witness is None or (by_itself is not latest and (not witness.minimal or len(witness.numbers) > _MANY)):
+        witness = _Sieve(rules, operations, search, latest, until).run()
+    return witness
 
 
 class _Sieve:
-    def __init__(self, rules: Rules, initial: State, operations: Sequence[tuple[int, Operation]], found: Found) -> None:
-        self._rules, self._initial = rules, initial
-        self._operations = {number: one for number, one in operations if one.start <= found.until}
-        self._budget = _BUDGET
+    def __init__(
+        self, rules: Rules, operations: Mapping[int, Operation], search: Search, settled: Settled, until: int
+    ) -> None:
+        self._rules, self._settled, self._budget = rules, settled, _BUDGET
+        left = [number for number in search.left(settled) if operations[number].start <= until]
+        self._operations = {number: operations[number] for number in left}
+        reads = rules.reads or (lambda _: False)
+        self._others = {
+            number: one if one.end is None else replace(one, end=None)
+            for number, one in self._operations.items()
+            if not reads(one)
+        }
         ended = [(one.end, number) for number, one in self._operations.items() if one.end is not None]
-        self._before = [number for end, number in sorted(ended, reverse=True) if end <= found.until]
+        self._before = [number for end, number in sorted(ended, reverse=True) if end <= until]
 
     def run(self) -> Few:
         """Add what the order that is found for less does not keep to, the latest first; then leave out what it can."""
@@ -60,7 +86,7 @@ class _Sieve:
         more = 1
         while (order := self._order_with(kept)) is not None:
             if not order:
-                return Few(tuple(self._before), minimal=len(self._before) == 1)
+                return Few(tuple(self._before), len(self._before) == 1, self._settled)
             displaced, missing = self._broken(order, kept)
             kept += displaced or missing[:more]
             more *= 1 if displaced else 2
@@ -76,20 +102,16 @@ class _Sieve:
                 if order is None:
                     kept = fewer
                 elif not order and fewer:
-                    return Few(tuple(kept), minimal=False)
+                    return Few(tuple(kept), minimal=False, settled=self._settled)
             if size == 1:
                 break
             size //= 2
-        return Few(tuple(kept), minimal=True)
+        return Few(tuple(kept), minimal=True, settled=self._settled)
 
     def _order_with(self, kept: Sequence[int]) -> tuple[int, ...] | None:
         """Return an order for these operations, with any of the others; ``None``: there is none; empty: gave up."""
-        keep = set(kept)
-        operations = [
-            (number, one if number in keep or one.end is None else replace(one, end=None))
-            for number, one in self._operations.items()
-        ]
-        found = Search(self._rules, self._initial, operations, self._budget).run()
+        operations = {**self._others, **{number: self._operations[number] for number in kept}}
+        found = Search(self._rules, self._settled.state, operations.items(), self._budget).run()
         self._budget -= found.states + len(operations)
         return None if found.linearizable is False else found.order
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, TypeVar
 from .._history._chronicle import Event, Span
 from ._assertions import Assertions
 from ._selection import Process, Selection, What, Where
-from ._timeline import LINES, timeline
+from ._timeline import FEWEST_LINES, LINES, timeline
 
 if TYPE_CHECKING:
     from .._history._holds import Hold, Holds
@@ -44,8 +44,7 @@ class History(Assertions):
         self._recorder: Recorder | None = None
 
     def __repr__(self) -> str:
-        chronicle = self._recording.chronicle()
-        return f"<History: {len(chronicle.events)} events of {len(chronicle.sources)} processes>"
+        return f"<History of test number {self._recording.epoch}>"  # to read it all may take a while
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -81,7 +80,12 @@ class History(Assertions):
 
         Args:
             lines: How many lines, at most; of a longer history the first and the last events are shown.
+
+        Raises:
+            ValueError: That is too few for anything.
         """
+        if lines < FEWEST_LINES:
+            raise ValueError(f"timeline(lines={lines}): give at least {FEWEST_LINES}")
         return "\n".join(timeline(self._recording.chronicle(), lines=lines, colour=self._colour))
 
     def hold(self, name: str, process: Process | None = None) -> Hold:

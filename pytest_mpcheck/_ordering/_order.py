@@ -73,8 +73,8 @@ def broken_cause(selection: Selection, first: What, second: What) -> Broken | No
         rule,
         some_of(wrong, lambda pair: _cause_words(selection.chronicle, before, *pair)),
         _events(wrong),
-        "make the later one wait for the earlier one; if it does so by what the plugin does not see, such as a pipe of "
-        "your own, record that by mp_history.recorded(...), or use assert_order, which asks the clock too",
+        "make the later one wait for the earlier one by what the plugin sees: a start, a join, a message through "
+        "multiprocessing; what else may order them, such as a lock or a pipe, is for assert_order: it asks the clock",
     )
 
 

@@ -83,7 +83,7 @@ def broken_exclusion(selection: Selection, names: Sequence[What]) -> Broken | No
         _ends([span for pair in (sure or met)[:MOST] for span in pair]),
         "let who is inside keep the others out by a lock, and record the span inside of the lock"
         if sure
-        else "order them by what the plugin sees: a join, or a message through mp_history.recorded(...)",
+        else "order them by what the plugin sees: a join, or a message through multiprocessing",
     )
 
 

@@ -13,6 +13,7 @@ from typing import Protocol, TypeAlias
 from .._excerpts import repr_of
 from .._history._chronicle import Chronicle, Event, Source, Span
 from .._records import ProcessId
+from ._broken import lost_words
 
 __all__ = ["Process", "Selection", "What", "Where", "what_words"]
 
@@ -168,7 +169,8 @@ class Selection:
             if nearest := difflib.get_close_matches(name.removesuffix(".<operation>"), {**objects, **names}, n=1):
                 lines.append(f"the nearest: {objects.get(nearest[0], nearest[0])!r}")
             remedy = "see that the code comes to its checkpoint before this assertion, and that the name is right"
-        return "\n".join([*lines, f"what to do: {remedy}"])
+        lost = lost_words(self.chronicle, range(len(self.chronicle.sources)))
+        return "\n".join([*lines, *lost, f"what to do: {remedy}"])
 
     def _filters(self) -> str:
         words = "" if self._process is None else f" of process {_process_words(self._process)}"

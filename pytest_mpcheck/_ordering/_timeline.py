@@ -12,10 +12,13 @@ from collections.abc import Collection, Sequence
 from .._excerpts import repr_of
 from .._history._chronicle import Chronicle, Event, EventId
 
-__all__ = ["LINES", "event_words", "moment", "timeline"]
+__all__ = ["FEWEST_LINES", "LINES", "event_words", "moment", "timeline"]
 
 LINES = 40
 """How many lines a timeline has, at most."""
+
+FEWEST_LINES = 8
+"""How many lines it takes to show anything."""
 
 MOST_COLUMNS = 8
 """How many processes have a column."""
@@ -51,7 +54,7 @@ def timeline(
     rows = _chosen(shown, marked, lines - 1 - bool(others))
     columns = [source for source in columns if any(shown[row].id.source == source for row in rows)]
     width = min(_WIDEST, max(_NARROWEST, (WIDTH - 16) // len(columns)))
-    text = [_line("  ", "ms", [_cut(_head(chronicle, source), width) for source in columns], width)]
+    text = [_line("  ", "ms", [_head(chronicle, source, width) for source in columns], width)]
     threads = _threads(shown)
     running: Counter[int] = Counter()
     next_row = 0
@@ -131,9 +134,10 @@ def _line(mark: str, at: str, cells: Sequence[str], width: int) -> str:
     return f"{mark}{at:>10}  {' '.join(cell.ljust(width) for cell in cells)}".rstrip()
 
 
-def _head(chronicle: Chronicle, source: int) -> str:
+def _head(chronicle: Chronicle, source: int, width: int) -> str:
     facts = chronicle.sources[source]
-    return f"{facts.name} {facts.process.pid}"
+    pid = str(facts.process.pid)
+    return f"{_cut(_one_line(facts.name), width - len(pid) - 1)} {pid}"
 
 
 def _threads(events: Sequence[Event]) -> dict[tuple[int, int], int]:
