@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from ._config import SETTINGS
+from ._config import RUN, SETTINGS
 from ._recordings import chronicle_of
 
 if TYPE_CHECKING:
     from ._trace._run import RunTrace
 
-__all__ = ["discard_trace", "hand_trace_over", "open_trace", "show_trace", "take_trouble", "traced", "write_trace"]
+__all__ = ["hand_trace_over", "open_trace", "show_trace", "take_trouble", "traced", "write_trace"]
 
 TRACE: pytest.StashKey[RunTrace] = pytest.StashKey()
 """Where the configuration keeps the trace of the run."""
@@ -36,18 +36,19 @@ def open_trace(config: pytest.Config) -> None:
     worker: dict[str, Any] | None = getattr(config, "workerinput", None)
     if not path:
         return
-    from ._trace._run import RunTrace, new_folder
+    from ._trace._run import RunTrace, check_folder
 
     if worker is not None:
         config.stash[TRACE] = RunTrace(worker[_KEY], worker["workerid"])
         return
     try:
-        config.stash[TRACE] = RunTrace(new_folder(path))
+        check_folder(path)
     except OSError as error:
         raise pytest.UsageError(
             f"file {config.getoption('mp_trace')!r} from command line --mp-trace cannot be written ({error}): "
             f"give the path of a file in a folder that you may write to"
         ) from None
+    config.stash[TRACE] = RunTrace(config.stash[RUN].history_folder())
 
 
 def hand_trace_over(node: Any) -> None:
@@ -81,7 +82,6 @@ def write_trace(config: pytest.Config) -> None:
     if trace is None:
         return
     if hasattr(config, "workerinput"):
-        trace.close()
         config.workeroutput[_KEY] = trace.trouble  # type: ignore[attr-defined]
     elif not config.option.collectonly:
         from . import __version__
@@ -105,9 +105,3 @@ def show_trace(reporter: pytest.TerminalReporter) -> None:
     told = reporter.config.stash.get(TOLD, "")
     if told:
         reporter.write_sep("-", told)
-
-
-def discard_trace(config: pytest.Config) -> None:
-    """Leave nothing of a trace that was not written."""
-    if TRACE in config.stash and not hasattr(config, "workerinput"):
-        config.stash[TRACE].discard()

@@ -124,7 +124,8 @@ def message(what: str, report: ChildReport, remedy: str) -> str:
         parts.append(f"its traceback:\n{_indent(shortened(report.outcome.traceback, TRACEBACK_LENGTH))}")
     if report.events and not report.processes:  # those of a living one stand beside what it is doing
         lines = event_lines(report.events, report.seen_at)
-        parts.append("last of what it recorded, before it was seen so:\n" + _indent("\n".join(lines)))
+        moment = "now" if isinstance(report.outcome, Stuck) else "its end was seen"
+        parts.append(f"last of what it recorded, before {moment}:\n" + _indent("\n".join(lines)))
     for stream, text in (("stdout", report.stdout), ("stderr", report.stderr)):
         if text.strip() and not (stream == "stderr" and isinstance(report.outcome, Raised)):
             parts.append(f"last of its {stream}:\n{_indent(tail(text))}")

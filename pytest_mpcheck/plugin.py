@@ -25,7 +25,7 @@ from ._errors import BadSetting
 from ._leftovers import show_swept, sweep, take_swept
 from ._recordings import HISTORY, begin, close_stage, end, give_up, let_go, prepare, set_up_apart
 from ._time_limit import watch_time_limit
-from ._tracing import discard_trace, hand_trace_over, open_trace, show_trace, take_trouble, traced, write_trace
+from ._tracing import hand_trace_over, open_trace, show_trace, take_trouble, traced, write_trace
 from .fixtures import (
     _mp_kind,
     _mp_nursery,
@@ -61,10 +61,10 @@ def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginMa
 def pytest_configure(config: pytest.Config) -> None:
     settings = config.stash[SETTINGS] = read_settings(config)
     config.addinivalue_line("markers", MARKER)
-    open_trace(config)
     run = config.stash[RUN] = new_run(config, settings)
     if settings.guard != "off":
         run.watch()
+    open_trace(config)
 
 
 @pytest.hookimpl(wrapper=True, trylast=True)  # inside of whoever tells the world that the session is over
@@ -92,7 +92,6 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
-    discard_trace(config)
     close_stage(config)
     if RUN in config.stash:
         config.stash[RUN].close()

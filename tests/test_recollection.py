@@ -93,7 +93,7 @@ def test_message_about_a_dead_child_has_its_last_events(nursery: Nursery, memory
     with pytest.raises(ChildDied) as caught:
         child.result()
     text = str(caught.value)
-    assert "last of what it recorded, before it was seen so:\n" in text
+    assert "last of what it recorded, before its end was seen:\n" in text
     (last,) = [line for line in text.splitlines() if line.endswith(f" s  step  n={LAST + 4}")]
     assert float(last.split()[0]) < 0
     assert text.count(" s  step  n=") == LAST
@@ -124,9 +124,21 @@ def test_message_about_a_dead_worker_has_them(nursery: Nursery, memory: Memory, 
     future = submit(*killing)
     with pytest.raises(ChildDied if make == "pool" else WorkerDied) as caught:
         _ = future.get() if make == "pool" else future.result()
-    assert "last of what it recorded, before it was seen so:\n" in str(caught.value)
+    assert "last of what it recorded, before its end was seen:\n" in str(caught.value)
     assert " s  step  n=2" in str(caught.value)
     assert len(caught.value.report.events) == 3
+
+
+@pytest.mark.parametrize("nursery", ["thread"], indirect=True)
+def test_message_about_a_stuck_thread_has_them(nursery: Nursery, memory: Memory) -> None:
+    go_on = threading.Event()
+    child = nursery.start(go_on.wait, (600,), None, None)
+    memory.remember(ProcessId(os.getpid(), "here"), 2, thread=child.process.ident)
+    with pytest.raises(ChildStuck) as caught:
+        child.join(timeout=0.1)
+    go_on.set()
+    assert "last of what it recorded, before now:\n" in str(caught.value)
+    assert " s  step  n=1" in str(caught.value)
 
 
 @pytest.mark.parametrize("nursery", ["thread"], indirect=True)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import itertools
 import json
+import os
 import random
 from collections.abc import Sequence
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 
@@ -13,9 +15,10 @@ import pytest
 
 from pytest_mpcheck._history._chronicle import Chronicle, Event, EventId, EventKind, Link, LinkKind, Source
 from pytest_mpcheck._records import ProcessId
-from pytest_mpcheck._trace._drawing import draw, names_of
+from pytest_mpcheck._trace._drawing import draw, identified, names_of
 from pytest_mpcheck._trace._life import Life, TracedTest
 from pytest_mpcheck._trace._parts import Part, merge
+from pytest_mpcheck._trace._run import RunTrace
 from tests.trace_format import Trace, read_trace
 
 MS = 1_000_000
@@ -79,7 +82,6 @@ def trace_of(folder: Path, *tests: tuple[TracedTest, Chronicle, Sequence[Life]])
     part = Part(str(folder / "main.part"))
     for test, chronicle, lives in tests:
         part.add({test.process: "pytest"} | names_of(chronicle, lives), draw(test, chronicle, lives))
-    part.close()
     merge([str(folder / "main.part")], str(folder / "trace.json"), {})
     return read_trace(folder / "trace.json")
 
@@ -143,6 +145,18 @@ def test_process_without_an_event_has_its_life(tmp_path: Path) -> None:
     assert other["args"]["end"] == "the test was over before anybody saw it end"
     assert trace.arrows("start") == [("pytest", "one (fork)"), ("pytest", "process")]
     assert trace.arrows("join") == [("one (fork)", "pytest")]
+
+
+def test_life_of_a_process_that_ended_at_once_is_told_from_others(scribe: Scribe) -> None:
+    """Nobody could ask for its start token; what it has recorded has it. One that recorded nothing gets another one."""
+    scribe(1, "here")
+    nameless = [Life(ProcessId(pid, ""), 11 * MS, 1) for pid in (CHILD.pid, CHILD.pid, 400)]
+    known = Life(OTHER, 12 * MS, 1)
+    processes = [life.process for life in identified([*nameless, known], scribe.chronicle())]
+    assert processes[0] == CHILD
+    assert processes[3] == OTHER
+    assert [process.pid for process in processes] == [CHILD.pid, CHILD.pid, 400, OTHER.pid]
+    assert len(set(processes)) == 4
 
 
 def test_life_and_links_do_not_tell_the_same_twice(scribe: Scribe, tmp_path: Path) -> None:
@@ -275,31 +289,36 @@ def test_whatever_was_recorded_the_format_is_kept(seed: int, tmp_path: Path) -> 
 
 
 def test_parts_of_several_workers_become_one_trace(scribe: Scribe, tmp_path: Path) -> None:
-    """Their processes may have had the same pid, one after the other; a part may end in the middle of a line."""
+    """Their processes may have had the same pid, one after the other; a part may end in the middle of a line.
+
+    A process that both have met is one.
+    """
     first, second = scribe(0, "first"), scribe(1, "second")
     scribe.link("message", first, second)
-    paths = []
-    for number in range(2):
-        worker = ProcessId(100, f"gw{number}")
-        child = ProcessId(200, f"gw{number}")
-        events = [
-            Event(worker if event.id.source == 0 else child, *(getattr(event, name) for name in Event.__slots__[1:]))
-            for event in scribe.events
-        ]
+    paths = [str(tmp_path / f"gw{number}") for number in range(2)]
+    for number, path in enumerate(paths):
+        worker, child = ProcessId(100, f"gw{number}"), ProcessId(200, f"gw{number}")
+        sources = Source(worker, "MainProcess"), Source(child, "child"), Source(OTHER, "service")
+        events = [replace(event, process=sources[event.id.source].process) for event in scribe.events]
+        events.append(Event(OTHER, 0, "asked", {}, second.at + 1 + number, "point", EventId(2, 0), 1))
         test = TracedTest(f"test{number}", worker, 1, TEST.begin + number, TEST.end)
-        chronicle = Chronicle(
-            (Source(worker, "MainProcess"), Source(child, "child")), tuple(events), tuple(scribe.links)
-        )
-        part = Part(str(tmp_path / f"gw{number}.part"))
-        part.add({worker: f"pytest gw{number}", child: "child"}, draw(test, chronicle, ()))
-        part.close()
-        paths.append(tmp_path / f"gw{number}.part")
+        chronicle = Chronicle(sources, tuple(events), tuple(scribe.links))
+        names = {worker: f"pytest gw{number}"} | names_of(chronicle, ())
+        Part(path).add(names, draw(test, chronicle, ()))
     with open(paths[1], "a", encoding="ascii") as file:
         file.write("90000000\t100 gw1\t1\t0\t{cut")
-    merge(map(str, paths), str(tmp_path / "trace.json"), {"made by": "test"})
+    merge(paths, str(tmp_path / "trace.json"), {"made by": "test"})
     trace = read_trace(tmp_path / "trace.json")
-    assert sorted(trace.names.values()) == ["child", "child", "pytest gw0", "pytest gw1"]
+    assert sorted(trace.names.values()) == ["child", "child", "pytest gw0", "pytest gw1", "service"]
     assert sorted(trace.arrows("message")) == [("pytest gw0", "child"), ("pytest gw1", "child")]
+
+
+def test_folder_that_is_gone_is_trouble_and_no_error(tmp_path: Path) -> None:
+    run = RunTrace(str(tmp_path / "gone"))
+    run.add("test", 1, run.begin(), Chronicle(), ())
+    assert not run.write(str(tmp_path / "trace.json"), "test")
+    assert "No such file or directory" in run.trouble
+    assert os.listdir(tmp_path) == []
 
 
 @pytest.mark.parametrize(

@@ -126,18 +126,12 @@ def test_worker_that_crashes_leaves_its_earlier_tests(pytester: pytest.Pytester)
     assert ends(read_trace(pytester.path / "it.json")) == ["exit code 0"]
 
 
+@pytest.mark.skipif(not os.path.isdir("/proc"), reason="no folder that nobody may write to")
 def test_folder_that_cannot_be_written_is_a_usage_error(pytester: pytest.Pytester) -> None:
-    pytester.makeconftest(
-        """
-        import tempfile
-        def mkdtemp(*args, **kwargs): raise PermissionError(13, "Permission denied")
-        tempfile.mkdtemp = mkdtemp
-        """
-    )
-    result = pytester.runpytest_subprocess("--mp-trace=it.json")
+    result = pytester.runpytest_subprocess("--mp-trace=/proc/it.json")
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     result.stderr.fnmatch_lines(
-        ["ERROR: file 'it.json' from command line --mp-trace cannot be written (*Permission denied): give the *"]
+        ["ERROR: file '/proc/it.json' from command line --mp-trace cannot be written (*): give the path of a file *"]
     )
 
 
@@ -147,11 +141,10 @@ def test_trouble_with_the_file_is_told_and_ends_no_test(pytester: pytest.Pyteste
     pytester.makepyfile(
         """
         import shutil
-        from pathlib import Path
-        def test_first(mp_process):
+        from pytest_mpcheck._tracing import TRACE
+        def test_first(mp_process, pytestconfig):
             assert mp_process(abs, -1).result() == 1
-            (folder,) = Path().glob(".it.json-*")
-            shutil.rmtree(folder)
+            shutil.rmtree(pytestconfig.stash[TRACE].folder)
         def test_second(mp_process):
             assert mp_process(abs, -1).result() == 1
         """
@@ -159,7 +152,25 @@ def test_trouble_with_the_file_is_told_and_ends_no_test(pytester: pytest.Pyteste
     result = pytester.runpytest_subprocess("--mp-trace=it.json", "--mp-start-methods=spawn", f"-n{workers}")
     result.assert_outcomes(passed=2)
     result.stdout.fnmatch_lines(["*- no trace was written: *No such file or directory*"])
-    assert not (pytester.path / "it.json").exists()
+    assert [name for name in os.listdir(pytester.path) if "it.json" in name] == []
+
+
+@pytest.mark.parametrize("workers", ["0", "1"])
+def test_trace_that_lacks_a_test_says_so(pytester: pytest.Pytester, workers: str) -> None:
+    pytester.makepyfile(
+        """
+        from pytest_mpcheck._tracing import TRACE
+        def test_first(mp_process):
+            assert mp_process(abs, -1).result() == 1
+        def test_second(mp_process, pytestconfig):
+            pytestconfig.stash[TRACE]._part._path += "/nowhere"
+            assert mp_process(abs, -1).result() == 1
+        """
+    )
+    result = pytester.runpytest_subprocess("--mp-trace=it.json", "--mp-start-methods=spawn", f"-n{workers}")
+    result.assert_outcomes(passed=2)
+    result.stdout.fnmatch_lines(["*- trace: */it.json, without all of it: *Not a directory*"])
+    assert ends(read_trace(pytester.path / "it.json")) == ["exit code 0"]
 
 
 RECORDING = """
@@ -201,7 +212,7 @@ RECORDING = """
         try:
             child.result()
         except ChildDied as error:
-            assert "last of what it recorded, before it was seen so:" in str(error)
+            assert "last of what it recorded, before its end was seen:" in str(error)
             assert "never ends begins" in str(error)
             assert [event.name for event in error.report.events] == ["never ends"]
 

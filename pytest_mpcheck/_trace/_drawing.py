@@ -8,7 +8,8 @@ closed where its thread was last heard of, and says so.
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from itertools import count
 from typing import NamedTuple
 
@@ -21,7 +22,7 @@ from ._life import Life, TracedTest
 from ._mark import Mark
 from ._tracks import Point, Track, Tracks
 
-__all__ = ["draw", "names_of"]
+__all__ = ["draw", "identified", "names_of"]
 
 NOTE = "no end"
 """The argument by which a slice says that nothing is known of its end, and why."""
@@ -44,6 +45,23 @@ def draw(test: TracedTest, chronicle: Chronicle, lives: Iterable[Life]) -> list[
     drawing = _Drawing(test, chronicle, lives)
     drawing.lay_out()
     return drawing.marks()
+
+
+def identified(lives: Sequence[Life], chronicle: Chronicle) -> tuple[Life, ...]:
+    """Complete the lives of processes that had ended before their start token was asked for.
+
+    Args:
+        lives: The lives.
+        chronicle: What was recorded meanwhile, maybe by these, too: they know their own.
+    """
+    taken = {life.process for life in lives}
+    recorded = {source.process.pid: source.process for source in chronicle.sources if source.process not in taken}
+    return tuple(
+        life
+        if life.process.start_token
+        else replace(life, process=recorded.pop(life.process.pid, ProcessId(life.process.pid, f"at {life.begin}")))
+        for life in lives
+    )
 
 
 def names_of(chronicle: Chronicle, lives: Iterable[Life]) -> dict[ProcessId, str]:

@@ -17,7 +17,7 @@ class Life:
     """A process that was started in a test by its own process, through the standard library.
 
     Attributes:
-        process: Which process.
+        process: Which process; without a start token when it had ended before anybody could ask for it.
         begin: When somebody began to start it, in nanoseconds of the clock of events.
         thread: The number of the thread that started it (`threading.get_ident`).
         name: Its name; empty for one that is not of `multiprocessing`.

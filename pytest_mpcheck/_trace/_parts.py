@@ -16,17 +16,14 @@ from typing import NamedTuple
 from .._records import ProcessId
 from ._mark import Mark
 
-__all__ = ["SUFFIX", "Part", "merge"]
-
-SUFFIX = ".part"
-"""How the name of a part ends."""
+__all__ = ["Part", "merge"]
 
 _LARGEST_PID = 2**22
 """Beyond the pids of Linux; what needs a number of its own gets one above it."""
 
 
 class Part:
-    """The marks of one process of pytest.
+    """The marks of one process of pytest; the file is open only while a test is added, so that no child inherits it.
 
     Args:
         path: The file; there is none yet.
@@ -36,7 +33,8 @@ class Part:
     """
 
     def __init__(self, path: str) -> None:
-        self._file = open(path, "x", encoding="ascii", newline="\n")  # noqa: SIM115 (for as long as pytest runs)
+        with open(path, "xb"):
+            self._path = path
         self._named: set[ProcessId] = set()
         self._flows = 0
 
@@ -51,26 +49,19 @@ class Part:
             OSError: There is no room.
         """
         last = 0
-        for mark in marks:
-            if mark.process not in self._named:
-                self._named.add(mark.process)
-                self._write(mark, "", 0, {"name": names[mark.process]})
-            last = max(last, mark.flow)
-            self._write(mark, mark.thread, mark.flow and self._flows + mark.flow, mark.fields)
+        with open(self._path, "a", encoding="ascii", newline="\n") as file:
+            for mark in marks:
+                if mark.process not in self._named:
+                    self._named.add(mark.process)
+                    file.write(_line(mark, "", 0, {"name": names[mark.process]}))
+                last = max(last, mark.flow)
+                file.write(_line(mark, mark.thread, mark.flow and self._flows + mark.flow, mark.fields))
         self._flows += last
-        self._file.flush()  # so that a worker that is killed has left its earlier tests
 
-    def close(self) -> None:
-        """Close the file.
 
-        Raises:
-            OSError: There is no room.
-        """
-        self._file.close()
-
-    def _write(self, mark: Mark, thread: str, flow: int, fields: Mapping[str, object]) -> None:
-        whose = f"{mark.process.pid} {mark.process.start_token}"
-        self._file.write(f"{mark.at}\t{whose}\t{thread}\t{flow}\t{json.dumps(fields)}\n")
+def _line(mark: Mark, thread: str, flow: int, fields: Mapping[str, object]) -> str:
+    whose = f"{mark.process.pid} {mark.process.start_token}"
+    return f"{mark.at}\t{whose}\t{thread}\t{flow}\t{json.dumps(fields)}\n"
 
 
 class _Line(NamedTuple):

@@ -7,39 +7,38 @@ disk ends no test: what the trouble was is told instead of a trace.
 from __future__ import annotations
 
 import os
-import shutil
 import tempfile
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 
 from .. import _platforms
 from .._history._chronicle import Chronicle
 from .._records import ProcessId
-from ._drawing import draw, names_of
+from ._drawing import draw, identified, names_of
 from ._life import Life, TracedTest
-from ._parts import SUFFIX, Part, merge
+from ._parts import Part, merge
 
-__all__ = ["RunTrace", "new_folder"]
+__all__ = ["RunTrace", "check_folder"]
 
 
-def new_folder(path: str) -> str:
-    """Make the folder in which the processes of pytest leave their parts, beside the trace.
+def check_folder(path: str) -> None:
+    """Find out whether a trace can be written.
 
     Args:
-        path: The path of the trace.
+        path: Its path.
 
     Raises:
-        OSError: There can be none.
+        OSError: It cannot.
     """
-    folder, name = os.path.split(path)
-    return tempfile.mkdtemp(prefix=f".{name}-", dir=folder)
+    with tempfile.TemporaryFile(dir=os.path.dirname(path)):
+        pass
 
 
 class RunTrace:
     """What one process of pytest adds.
 
     Args:
-        folder: Where it leaves it.
+        folder: Where all of them leave it.
         worker: The name of the worker of pytest-xdist that it is; empty for none.
 
     Attributes:
@@ -57,13 +56,13 @@ class RunTrace:
         self._last = 0
         self._part: Part | None = None
         with self._noting_trouble():
-            self._part = Part(os.path.join(folder, (worker or "main") + SUFFIX))
+            self._part = Part(os.path.join(folder, worker or "main"))
 
     def begin(self) -> int:
         """Return the moment at which a test begins; it is after all that was added."""
         return max(self._clock(), self._last + 1)
 
-    def add(self, name: str, thread: int, begin: int, chronicle: Chronicle, lives: Iterable[Life]) -> None:
+    def add(self, name: str, thread: int, begin: int, chronicle: Chronicle, lives: Sequence[Life]) -> None:
         """Add a test that is over.
 
         Args:
@@ -74,7 +73,7 @@ class RunTrace:
             lives: The processes that it has started.
         """
         test = TracedTest(name, self._process, thread, begin, max(begin, self._clock()))
-        lives = tuple(lives)
+        lives = identified(lives, chronicle)
         marks = draw(test, chronicle, lives)
         self._last = max(test.end, marks[-1].at) + 1
         names = {self._process: self._name, **names_of(chronicle, lives)}
@@ -82,15 +81,8 @@ class RunTrace:
             with self._noting_trouble():
                 self._part.add(names, marks)
 
-    def close(self) -> None:
-        """Add no more."""
-        if self._part is not None:
-            with self._noting_trouble():
-                self._part.close()
-            self._part = None
-
     def write(self, path: str, about: str) -> bool:
-        """Make the trace of what all processes have left; the folder goes.
+        """Make the trace of what all processes of pytest have left.
 
         Args:
             path: Where it is to stand.
@@ -99,21 +91,18 @@ class RunTrace:
         Returns:
             Whether it is there.
         """
-        self.close()
-        done = False
+        folder, name = os.path.split(path)
+        whole = os.path.join(folder, f".{name}-{os.getpid()}")
         with self._noting_trouble():
-            parts = sorted(os.path.join(self.folder, name) for name in os.listdir(self.folder) if name.endswith(SUFFIX))
-            whole = os.path.join(self.folder, "whole")
-            merge(parts, whole, {"made by": about})
-            os.replace(whole, path)
-            done = True
-        self.discard()
-        return done
-
-    def discard(self) -> None:
-        """Let the folder go. Idempotent."""
-        self.close()
-        shutil.rmtree(self.folder, ignore_errors=True)
+            parts = sorted(os.path.join(self.folder, name) for name in os.listdir(self.folder))
+            try:
+                merge(parts, whole, {"made by": about})
+                os.replace(whole, path)
+            finally:
+                with suppress(OSError):
+                    os.unlink(whole)
+            return True
+        return False
 
     @contextmanager
     def _noting_trouble(self) -> Iterator[None]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from .._records import ProcessId
@@ -71,7 +71,3 @@ class Tracks:
     def is_home(self, track: Track) -> bool:
         """Return whether a track stands for its process."""
         return self._homes[track.process] is track
-
-    def processes(self) -> Iterable[ProcessId]:
-        """Return whose tracks there are."""
-        return self._homes.keys()
