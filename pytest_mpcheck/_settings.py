@@ -252,7 +252,7 @@ def _size(value: object, origin: str) -> int:
         raise BadSetting(f"history limit {value!r} from {origin} is no size: {right}")
     size = int(found[1]) * unit
     if size < _LEAST_HISTORY:
-        raise BadSetting(f"history limit {value!r} from {origin} is too small for a history: {right}")
+        raise BadSetting(f"history limit {value!r} from {origin} is too small: {right}")
     return size
 
 

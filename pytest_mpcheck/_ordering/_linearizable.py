@@ -51,8 +51,15 @@ def broken_linearizability(selection: Selection, model: object, name: What | Non
             "let one process do all of them, in threads",
         )
     verdict = check(model, operations, LIMIT if limit is None else limit)
-    if verdict.linearizable:
+    if verdict.linearizable and verdict.telling:
         return None
+    if verdict.linearizable:
+        return Broken(
+            f"{rule}; cannot tell, none of the {len(operations)} has a result that could show anything",
+            (),
+            (),
+            "note what each operation gave back: `with span(...) as operation: operation.note(result=...)`",
+        )
     if verdict.linearizable is None:
         return Broken(
             f"{rule}; {verdict.reason}",
