@@ -16,7 +16,21 @@ from collections.abc import Callable, Mapping, Sequence
 from marshal import dumps as _dumps
 from time import monotonic_ns as _now  # unless the clock of events is another one; see `_hear`
 
-from ._layout import BEGIN, END, EPOCH_MASK, KEY, LINK, MARK, MARSHAL, PLAIN, POINT, RECORD, ROOM, VARIABLE
+from ._layout import (
+    BEGIN,
+    END,
+    EPOCH_MASK,
+    KEY,
+    LINK,
+    MARK,
+    MARSHAL,
+    MARSHAL_SHORT,
+    PLAIN,
+    POINT,
+    RECORD,
+    ROOM,
+    VARIABLE,
+)
 
 TYPE_CHECKING = False  # typing itself would cost every child a millisecond
 if TYPE_CHECKING:
@@ -48,6 +62,8 @@ _pack_into = RECORD.pack_into
 
 _MARK_OF_BYTES = ord("s")
 """What `marshal` puts before bytes, and, alas, before whatever shows its memory: an array, a number of numpy's."""
+
+_TOO_LONG = bytes(ROOM + 1)
 
 _control: Sequence[int] = (0,)
 _heard = _UNHEARD
@@ -91,12 +107,10 @@ def checkpoint(name: str, /, **data: object) -> None:
             written = _dumps(data, MARSHAL)
         except ValueError:
             return _record_any(name, data)
-        if len(written) > ROOM:
-            return _record_any(name, data)
-        if _MARK_OF_BYTES in written:  # or so it seems
-            for value in data.values():
-                if value.__class__ not in PLAIN:
-                    return _record_any(name, data)
+        if len(written) > ROOM or _MARK_OF_BYTES in written:  # or so it seems
+            written = _shortest(data, written)
+            if len(written) > ROOM:
+                return _record_any(name, data)
     else:
         written = b""
     place = ticket = advance()
@@ -105,7 +119,8 @@ def checkpoint(name: str, /, **data: object) -> None:
     at = _now()
     thread = get_ident()
     try:
-        _pack_into(memory, place, ticket, at, thread, label, written, crc32(written, hash((ticket, at, thread, label))))
+        checksum = hash((ticket, at, thread, label, crc32(written)))
+        _pack_into(memory, place, ticket, at, thread, label, written, checksum)
     except (TypeError, ValueError):  # the memory is that of another process: a signal handler has forked this one
         _record_any(name, data)
 
@@ -257,6 +272,14 @@ def _record_first(name: str, data: Mapping[str, object]) -> None:
         label = _ring.label(POINT, name, _epoch)
         if label is not None:
             labels[name] = label
+
+
+def _shortest(data: dict[str, Any], written: bytes) -> bytes:
+    """Return data as they were written or, if that is too long, in the shorter way; too long if they are not plain."""
+    for value in data.values():
+        if value.__class__ not in PLAIN:
+            return _TOO_LONG
+    return written if len(written) <= ROOM else _dumps(data, MARSHAL_SHORT)
 
 
 def _record_any(name: str, data: Mapping[str, object]) -> None:
