@@ -15,7 +15,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ._kinds import Call, Kind, kind_of
-from ._log import here, listens, span
+from ._log import here, listens
+from ._span import span
 from ._stamp import Stamped
 
 TYPE_CHECKING = False  # typing itself would cost every child a millisecond
