@@ -1,7 +1,8 @@
 """`span`: what has a begin and an end, in the log.
 
-
-
+Guarantees: as those of `_log`. An end is recorded in the test in which the begin was, and by its process, or not at
+all.
+"""
 
 from __future__ import annotations
 
