@@ -88,6 +88,9 @@ class Text(str):
 DATA: tuple[dict[str, Any], ...] = (
     {},
     {"n": 5},
+    {"worker": 2, "n": 5},
+    {"worker": array.array("i", range(3))},
+    {"raw": b"abc", "s": 5},
     {"n": -1, "big": 2**70, "yes": True, "no": None, "x": 0.5, "text": "täxt \udc80", "raw": b"bytes\0\0"},
     {"nested": [1, ("two", {"three": [3.0, None]})]},
     {"array": array.array("i", [1, 2]), "buffer": bytearray(b"s"), "text": Text("s")},
@@ -118,8 +121,8 @@ def test_what_was_recorded_is_read(mp_process: ProcessFactory, log: Log, mp_star
     chronicle = log.read()
     points = [event for event in chronicle.events if event.name == "point"]
     assert [event.data for event in points] == list(DATA)
-    assert type(points[4].data["buffer"]) is bytearray
-    assert type(points[4].data["text"]) is Text
+    assert type(points[7].data["buffer"]) is bytearray
+    assert type(points[7].data["text"]) is Text
     outer, inner = chronicle.spans()
     assert outer.data == {"n": 1, "result": 5}
     assert inner.data == {"raised": "ValueError"}
@@ -128,7 +131,8 @@ def test_what_was_recorded_is_read(mp_process: ProcessFactory, log: Log, mp_star
     assert chronicle.spans("inner") == (inner,)
     named, sulky, cut, cuts = chronicle.events[-4:]
     assert named.name == "a name that is longer than the fifty-eight bytes of a slot, ä"
-    assert str(sulky.data["lock"]).startswith("<not picklable (TypeError): <unlocked _thread.lock object")
+    assert str(sulky.data["lock"]).endswith(">>")
+    assert ": <unlocked _thread.lock object" in str(sulky.data["lock"])
     assert sulky.data["sulky"] == "<not picklable (RuntimeError): <repr() of it raised RuntimeError>>"
     assert cut.data["text"] == "x" * 200 + "<cut: 1,000,000 characters>"
     assert cut.data["raw"] == b"y" * 200 + b"<cut: 1,000,000 bytes>"

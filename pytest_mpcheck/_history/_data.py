@@ -40,9 +40,10 @@ def write(data: dict[Any, Any], limit: int = LENGTH_MAX) -> tuple[bytes, bool]:
     """
     if all(value.__class__ in PLAIN for value in data.values()):
         with contextlib.suppress(ValueError):  # a key may be more than a text
-            written = marshal.dumps(data, MARSHAL)
-            if len(written) <= ROOM:
-                return written, False
+            for version in (MARSHAL, MARSHAL_SHORT):
+                written = marshal.dumps(data, version)
+                if len(written) <= ROOM:
+                    return written, False
     plain, packed = _split(data)
     written = _join(plain, packed)
     if len(written) > limit:

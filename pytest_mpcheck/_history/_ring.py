@@ -206,7 +206,7 @@ class Ring:
 
     def _put(self, ticket: int, at: int, thread: int, label: int, written: bytes) -> int:
         place = ticket if ticket < self.room else self.place_of(ticket)
-        checksum = crc32(written, hash((ticket, at, thread, label)))
+        checksum = hash((ticket, at, thread, label, crc32(written)))
         RECORD.pack_into(self.mapped, place, ticket, at, thread, label, written, checksum)
         return sequence_of(ticket)
 

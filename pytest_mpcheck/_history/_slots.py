@@ -229,7 +229,7 @@ def _look_again(file: IO[bytes], place: int, slots: _Slots) -> None:
 def _is_whole(fields: tuple[Any, ...]) -> bool:
     kind = fields[3] & 0xFF
     data = fields[4] if kind == PART or kind & LONG else fields[4].rstrip(b"\0")
-    whole: bool = crc32(data, hash(fields[:4])) == fields[5]
+    whole: bool = hash((*fields[:4], crc32(data))) == fields[5]
     return whole
 
 
