@@ -41,7 +41,7 @@ WORK = """
 
 CONFTEST = """
     import multiprocessing, os
-    from concurrent.futures import ProcessPoolExecutor
+    from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
     import pytest
     from work import serve, settle_in
 
@@ -61,6 +61,11 @@ CONFTEST = """
         else:
             with ProcessPoolExecutor(2, CONTEXT, settle_in, events) as executor:
                 yield lambda function, name: executor.submit(function, name).result
+
+    @pytest.fixture(scope="session")
+    def threads():
+        with ThreadPoolExecutor(1) as executor:
+            yield executor
 
     @pytest.fixture(scope="module")
     def server():
@@ -82,6 +87,7 @@ CONFTEST = """
 """
 
 TESTS = """
+    from threading import Thread
     from conftest import CONTEXT
     from work import mark, mark_late, mark_late_in
 
@@ -133,6 +139,25 @@ TESTS = """
         let_go(events)
         assert names() == []
 
+    def test_leaving_threads(events, names, threads):
+        started, go = events
+        go.clear()
+        for start in (Thread(target=mark_late_in, args=("thread", *events)).start,
+                      lambda: threads.submit(mark_late_in, "task of a thread", *events)):
+            started.clear()
+            start()
+            started.wait()
+        assert sorted(names()) == ["task of a thread, early", "thread, early"]
+
+    def test_that_ends_the_threads(events, names, threads):
+        let_go(events)
+        threads.submit(mark, "mine").result()
+        thread = Thread(target=mark, args=("mine too",))
+        thread.start()
+        thread.join()
+        threads.submit(mark, "mine again").result()
+        assert names() == ["mine", "mine too", "mine again"]
+
     def test_served(server, names):
         server("served")
         assert names() == ["served"]
@@ -176,7 +201,7 @@ def test_tests_are_kept_apart(
 ) -> None:
     monkeypatch.setenv("MPCHECK_TEST_METHOD", method)
     monkeypatch.setenv("MPCHECK_TEST_WORKERS", workers)
-    project.runpytest_subprocess(*args).assert_outcomes(passed=10)
+    project.runpytest_subprocess(*args).assert_outcomes(passed=12)
 
 
 def test_fork_server_that_runs_before_anything_is_recorded(pytester: pytest.Pytester) -> None:

@@ -127,15 +127,16 @@ class TestProcesses:
         code = "from pytest_mpcheck import checkpoint; checkpoint('work')"
         subprocess.run([sys.executable, "-c", code], check=True)
         checkpoint("waited")
-        with subprocess.Popen([sys.executable, "-c", code.replace("work", "polled")]) as process:
+        environment = {**os.environ, "OTHER": "1"}
+        with subprocess.Popen([sys.executable, "-c", code.replace("work", "polled")], env=environment) as process:
             while process.poll() is None:
                 os.sched_yield() if hasattr(os, "sched_yield") else None
             checkpoint("ended")
         bare = {name: value for name, value in os.environ.items() if name != "MPCHECK_HISTORY"}
         subprocess.run([sys.executable, "-c", code.replace("work", "unheard")], check=True, env=bare)
         assert sorted(names_of(mp_history)) == ["before", "ended", "polled", "waited", "work"]
-        assert_chain(mp_history, "work", "waited")
-        assert_chain(mp_history, "polled", "ended")
+        assert_chain(mp_history, "before", "work", "waited")
+        assert_chain(mp_history, "waited", "polled", "ended")
 
     def test_of_a_script(self, mp_script: Callable[..., ScriptRun], mp_history: History, tmp_path: Path) -> None:
         path = tmp_path / "script.py"

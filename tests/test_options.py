@@ -93,6 +93,11 @@ def test_closest_marker_counts(pytester: pytest.Pytester) -> None:
         (["--mp-guard=loud"], "", "unknown guard 'loud' from command line --mp-guard: there is off, warn, strict"),
         ([], "mp_guard = on", "unknown guard 'on' from ini mp_guard in *tox.ini: there is off, warn, strict"),
         ([], "mp_keep =\n  *", "pattern '[*]' from ini mp_keep in *tox.ini names no process: give patterns of *"),
+        (
+            [],
+            "mp_history_limit = big",
+            "history limit 'big' from ini mp_history_limit in *tox.ini is no size: give a *",
+        ),
         ([], "mp_timeout = soon", "timeout 'soon' from ini mp_timeout in *tox.ini is no number: give a number of *"),
         ([], "mp_start_methods = spwan", "unknown start method 'spwan' from ini mp_start_methods in *tox.ini: *"),
         (["-n2"], "mp_platform = dos", "unknown platform 'dos' from ini mp_platform in *tox.ini: *"),

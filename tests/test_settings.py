@@ -37,6 +37,13 @@ def test_timeout_is_a_number(value: Any) -> None:
     assert parse_settings({"timeout": (value, "here")}).timeout == float(value)
 
 
+@pytest.mark.parametrize(
+    ("value", "size"), [("64kB", 2**16), ("65536", 2**16), ("16 MB", 2**24), ("2gb", 2**31), ("100000B", 100_000)]
+)
+def test_history_limit_is_a_size(value: str, size: int) -> None:
+    assert parse_settings({"history_limit": (value, "here")}).history_limit == size
+
+
 BAD: list[tuple[str, object, str]] = [
     (
         "start_methods",
@@ -56,6 +63,20 @@ BAD: list[tuple[str, object, str]] = [
     ("timeout", "-1", "timeout '-1' from here can never be kept: give a number of seconds above zero, such as 30"),
     ("timeout", "nan", "timeout 'nan' from here can never be kept: give a number of seconds above zero, such as 30"),
     ("timeout", "inf", "timeout 'inf' from here can never be kept: give a number of seconds above zero, such as 30"),
+    *(
+        (
+            "history_limit",
+            value,
+            f"history limit '{value}' from here is no size: give a number of bytes, 64kB at least, such as 64MB",
+        )
+        for value in ("much", "-1MB", "64TB", "1.5MB", "64M")
+    ),
+    (
+        "history_limit",
+        "63kB",
+        "history limit '63kB' from here is too small for a history: give a number of bytes, 64kB at least, such as "
+        "64MB",
+    ),
     ("platform", "beos", "unknown platform 'beos' from here: there is linux, macos, windows"),
     ("platform", "linux,macos", "'linux,macos' from here names no platform: give one of linux, macos, windows"),
 ]

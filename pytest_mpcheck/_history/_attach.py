@@ -19,7 +19,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-__all__ = ["address", "attach", "find", "receive", "replace_all", "see_off"]
+__all__ = ["attach", "find", "receive", "replace_all", "see_off"]
 
 
 def find(agent: dict[str, Any] | None = None) -> None:
@@ -61,13 +61,6 @@ def attach(
     _log.listen(folder, origin, start_method=start_method, limit=limit)
     _log.set_epoch(binding)
     _ways.open_all()
-
-
-def address() -> str:
-    """Return what a program is told by its environment."""
-    folder, limit, binding, origin = _log.given()
-    key, sequence = origin or ("", -1)
-    return os.pathsep.join((folder or "", *map(str, (limit, "" if binding is None else binding, key, sequence))))
 
 
 def _read(address: str) -> tuple[Any, ...]:

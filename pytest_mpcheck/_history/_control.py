@@ -36,10 +36,9 @@ class Control:
     """
 
     def __init__(self, folder: str) -> None:
-        path = os.path.join(folder, CONTROL)
-        with open(path, "wb") as file:
-            file.write(bytes(8))
-        with open(path, "r+b") as file:
+        with open(os.path.join(folder, CONTROL), "ab") as file:
+            file.truncate(8)
+        with open(os.path.join(folder, CONTROL), "r+b") as file:
             self._word = memoryview(mmap.mmap(file.fileno(), 8)).cast("Q")
 
     @property

@@ -11,6 +11,7 @@ import marshal
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from .._excerpts import RAISED, reason_of, repr_of, shortened
 from ._layout import LENGTH_MAX, MARSHAL, MARSHAL_SHORT, PLAIN, ROOM
 
 if TYPE_CHECKING:
@@ -57,8 +58,8 @@ def _split(data: Mapping[Any, Any]) -> tuple[dict[Any, Any], dict[Any, bytes]]:
             continue
         try:
             packed[key] = _pickled(value)
-        except Exception as error:  # whatever the class of the value raises
-            plain[key] = f"<not picklable ({type(error).__name__}): {_text_of(value)}>"
+        except RAISED as error:
+            plain[key] = f"<not picklable ({type(error).__name__}): {repr_of(value, _FEW)}>"
     return plain, packed
 
 
@@ -104,15 +105,16 @@ def _cut(plain: dict[Any, Any], packed: dict[Any, bytes], limit: int) -> tuple[d
         if total <= limit:
             break
         if sizes[key] > 4 * few + 64:
-            value = packed.pop(key, None)
+            packed_value = packed.pop(key, None)
             plain[key] = (
-                _beginning(plain.get(key), sizes[key], few)
-                if value is None
-                else f"<cut: {len(value):,} bytes of pickle>"
+                _beginning(plain[key], sizes[key], few)
+                if packed_value is None
+                else f"<cut: a pickle of {len(packed_value):,} bytes>"
             )
             total -= sizes[key] - 4 * few - 64
     if total > limit:
-        return {"cut": f"<cut: {len(sizes):,} values>"}, {}
+        told = {key: value for key, value in plain.items() if type(key) is int}  # what the log itself has added
+        return {**told, "cut": f"<cut: {len(sizes) - len(told):,} values>"}, {}
     return plain, packed
 
 
@@ -122,14 +124,6 @@ def _beginning(value: object, size: int, few: int) -> object:
     if isinstance(value, str):
         return f"{value[:few]}<cut: {len(value):,} characters>"
     return f"<cut: a {type(value).__name__} of {size:,} bytes>"
-
-
-def _text_of(value: object) -> str:
-    try:
-        text = repr(value)
-    except Exception as error:  # whatever the class of the value raises
-        text = f"a {type(value).__name__}, whose repr() raised {type(error).__name__}"
-    return text if len(text) <= _FEW else f"{text[:_FEW]}<cut: {len(text):,} characters>"
 
 
 def read(written: bytes, is_packed: bool) -> dict[Any, Any]:
@@ -161,5 +155,5 @@ def _unpickle(value: bytes) -> object:
 
     try:
         return pickle.loads(value)
-    except Exception as error:  # its class is not to be found here, or cannot be made again
-        return f"<cannot be unpickled here ({type(error).__name__}: {str(error)[:_FEW]}): {len(value):,} bytes>"
+    except RAISED as error:  # its class is not to be found here, or cannot be made again
+        return f"<cannot be unpickled here ({shortened(reason_of(error), _FEW)}): {len(value):,} bytes>"

@@ -14,10 +14,12 @@ from collections.abc import Callable, Iterator
 
 from .. import _platforms
 from .._records import ProcessId
-from . import _attach, _log, _ways
+from . import _log, _ways
 from ._control import Control
 from ._layout import CONTROL, VARIABLE
 from ._recording import Recording
+from ._stowaway import address
+from ._strays import Strays
 
 __all__ = ["Stage"]
 
@@ -34,10 +36,12 @@ class Stage:
         self._new_folder = new_folder
         self._limit = limit
         self._number = 0
+        self._strays = Strays()
         self._pid = os.getpid()
         self._before = _log.given(), os.environ.get(VARIABLE)
         _ways.open_all()
         self._set_up()
+        _log.set_epoch(None)
         self._bind(None)
 
     def begin(self) -> None:
@@ -53,7 +57,7 @@ class Stage:
         """
         if not os.path.exists(os.path.join(self.folder, CONTROL)):  # a test has cleared the temporary folder
             self._set_up()
-            self._bind(_log.given()[2])
+            self._bind(self._number)
         self._clear()
         return Recording(self.folder, self._control, self._number, timeout)
 
@@ -82,7 +86,7 @@ class Stage:
         (folder, limit, binding, origin), address = self._before
         _ways.close()
         _log.listen(folder, origin, limit=limit)
-        _log.set_epoch(binding)
+        _log.set_epoch(binding, self._strays.close())
         if address is None:
             os.environ.pop(VARIABLE, None)
         else:
@@ -94,8 +98,8 @@ class Stage:
         _log.listen(self.folder, limit=self._limit)
 
     def _bind(self, number: int | None) -> None:
-        _log.set_epoch(number)
-        os.environ[VARIABLE] = _attach.address()
+        _log.set_epoch(number, self._strays.note(_log.given()[2]))
+        os.environ[VARIABLE] = address()
 
     def _clear(self) -> None:
         """Delete the files of processes that have ended: no test will read them any more."""

@@ -9,6 +9,7 @@ children know all of it anyway.
 from __future__ import annotations
 
 import marshal
+import os
 import sys
 
 from . import _log
@@ -20,7 +21,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-__all__ = ["see_off"]
+__all__ = ["address", "see_off"]
 
 _EXPRESSION = (
     "type(lambda: 0)(__import__('marshal').loads(code), globals())(given, magic, at_once=at_once) "
@@ -51,3 +52,10 @@ def see_off(process: Any) -> None:
         process: A process of `multiprocessing`.
     """
     process._config[KEY] = _Stowaway()
+
+
+def address() -> str:
+    """Return what a program is told by its environment."""
+    folder, limit, binding, origin = _log.given()
+    key, sequence = origin or ("", -1)
+    return os.pathsep.join((folder or "", *map(str, (limit, "" if binding is None else binding, key, sequence))))

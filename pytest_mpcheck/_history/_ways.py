@@ -13,8 +13,9 @@ import sys
 from collections.abc import Callable
 
 from . import _log
+from ._layout import VARIABLE
 from ._messages import Errand, dumps, loads
-from ._stowaway import see_off
+from ._stowaway import address, see_off
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -66,6 +67,43 @@ def _submitting(submit: Callable[..., Any]) -> Callable[..., Any]:
     return submitting
 
 
+def _working(init: Callable[..., None]) -> Callable[..., None]:
+    """Let an item of work for a thread know which test has submitted it."""
+
+    @functools.wraps(init)
+    def working(item: Any, *args: Any, **kwargs: Any) -> None:
+        init(item, *args, **kwargs)
+        item.mpcheck_test = _log.given()[2]
+
+    return working
+
+
+def _running(run: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(run)
+    def running(item: Any, *args: Any) -> Any:
+        from ._strays import working_for
+
+        with working_for(getattr(item, "mpcheck_test", None)):
+            return run(item, *args)
+
+    return running
+
+
+def _launching(init: Callable[..., None]) -> Callable[..., None]:
+    """Tell a program, by its environment, where this process stands."""
+
+    @functools.wraps(init)
+    def launching(popen: Any, *args: Any, **kwargs: Any) -> None:
+        __tracebackhide__ = True
+        if VARIABLE in os.environ:
+            os.putenv(VARIABLE, address())  # for the program alone: os.environ stays as it is
+            if VARIABLE in (kwargs.get("env") or ()):
+                kwargs["env"] = {**kwargs["env"], VARIABLE: address()}
+        init(popen, *args, **kwargs)
+
+    return launching
+
+
 def _sends(pool: Any) -> bool:
     """Return whether the tasks of a pool are sent to other processes."""
     module = sys.modules.get("multiprocessing.pool")
@@ -95,11 +133,14 @@ _WAYS: tuple[tuple[str, str, str, Callable[..., Any]], ...] = (
     ("multiprocessing.popen_fork", "Popen", "poll", _ending),
     ("multiprocessing.popen_forkserver", "Popen", "poll", _ending),
     ("multiprocessing.popen_spawn_win32", "Popen", "wait", _ending),
+    ("subprocess", "Popen", "__init__", _launching),
     ("subprocess", "Popen", "_internal_poll", _ending),
     ("subprocess", "Popen", "_wait", _ending),
     ("multiprocessing.reduction", "ForkingPickler", "dumps", _always(classmethod(dumps))),
     ("multiprocessing.reduction", "ForkingPickler", "loads", _always(staticmethod(loads))),
     *((*_POOL, name, _submitting) for name in ("apply_async", "_map_async", "imap", "imap_unordered")),
+    ("concurrent.futures.thread", "_WorkItem", "__init__", _working),
+    ("concurrent.futures.thread", "_WorkItem", "run", _running),
     ("concurrent.futures.process", "ProcessPoolExecutor", "submit", _submitting),
 )
 """A class of a module, a function of it, and what makes of that function the one that takes its place."""
