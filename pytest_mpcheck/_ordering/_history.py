@@ -29,7 +29,8 @@ class History(Assertions):
     Events are given by name, or by themselves: an `Event`, a `Span`, or a sequence of these. Filters are of all
     methods alike:
 
-    * ``process``: what this process has recorded; a `Child` or another process, a pid, or a name;
+    * ``process``: what this process has recorded; a `Child` or another process, a pid, or a name. A child that is a
+      thread or an interpreter means that one alone;
     * ``where``: what has these data, as a mapping; or that of which a function of an `Event` says so. The end of a span
       has the data of its begin, too.
 

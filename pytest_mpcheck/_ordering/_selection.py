@@ -8,7 +8,7 @@ from __future__ import annotations
 import difflib
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from typing import Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 from .._excerpts import repr_of
 from .._history._chronicle import Chronicle, Event, Source, Span
@@ -70,6 +70,7 @@ class Selection:
         self.chronicle = chronicle
         self._where = where
         self._process = process
+        self._thread = _thread_of(process)
         self.sources = frozenset(
             number for number, source in enumerate(chronicle.sources) if process is None or _is(source, process)
         )
@@ -87,7 +88,7 @@ class Selection:
         return tuple(
             event
             for event in self._named(what)
-            if event.id.source in self.sources
+            if self._is_theirs(event)
             and self._passes(event, _data_of(event, begins.get((event.id.source, event.begin or 0))))
         )
 
@@ -97,7 +98,7 @@ class Selection:
         return tuple(
             span
             for span in self.chronicle.spans(what if isinstance(what, str) else None)
-            if span.begin.id.source in self.sources and span.begin.id in begins and self._passes(span.begin, span.data)
+            if self._is_theirs(span.begin) and span.begin.id in begins and self._passes(span.begin, span.data)
         )
 
     def needed_events(self, what: What) -> tuple[Event, ...]:
@@ -134,6 +135,9 @@ class Selection:
                 raise ValueError(f"the event {event.name!r} of pid {event.process.pid} is none of this history")
             found.append(known)
         return tuple(found)
+
+    def _is_theirs(self, event: Event) -> bool:
+        return event.id.source in self.sources and self._thread in (None, event.thread)
 
     def _passes(self, event: Event, data: Mapping[str, object]) -> bool:
         if self._where is None:
@@ -214,6 +218,12 @@ def _is(source: Source, process: Process) -> bool:
         case _ if hasattr(process, "pid"):
             return source.process.pid == process.pid
     raise ValueError(f"process={repr_of(process)}: give a name, a pid or a child")
+
+
+def _thread_of(process: Process | None) -> int | None:
+    """Return the thread that a child is which is no process."""
+    known: Any = process
+    return known.process.ident if getattr(process, "start_method", "") in ("thread", "interpreter") else None
 
 
 def _process_words(process: Process | None) -> str:
