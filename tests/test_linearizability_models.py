@@ -157,6 +157,28 @@ def test_what_a_model_allows(model: object, right: list[Any], wrong: list[Any]) 
     assert verdict.reason
 
 
+@pytest.mark.parametrize(
+    ("model", "calls", "telling"),
+    [
+        (Register, [write(1), read(UNKNOWN)], 0),
+        (Register, [write(1), read(1)], 1),
+        (Counter, [add(), add(n=2), add(UNKNOWN)], 0),
+        (Counter, [add(1), read(1)], 2),
+        (Queue, [put(1), put(2, LOST)], 0),
+        (Queue, [get(EMPTY), put(1), get(1)], 2),
+        (BoundedQueue(2), [put(1)], 1),
+        (Dictionary, [of_key("set", None, value=1), of_key("get", UNKNOWN), of_key("delete", None)], 1),
+        (Lock, [acquire(UNKNOWN), release(UNKNOWN)], 2),
+        (Set, [of_item("add"), of_item("discard"), of_item("contains", UNKNOWN)], 0),
+    ],
+)
+def test_how_many_operations_could_have_shown_that_something_is_wrong(
+    model: object, calls: list[Any], telling: int
+) -> None:
+    verdict = check(model, sequence(*calls))
+    assert (verdict.linearizable, verdict.telling) == (True, telling)
+
+
 def test_nobody_knows_what_became_of_an_operation_without_an_end() -> None:
     written = Operation("write", {"value": 1}, UNKNOWN, 0, None)
     for value, right in ((None, True), (1, True), (2, False)):
@@ -308,7 +330,8 @@ def push(item: object, **more: object) -> Any:
     ],
 )
 def test_a_model_of_ones_own(model: object, right: list[Any], wrong: list[Any]) -> None:
-    assert check(model, sequence(*right)).linearizable is True
+    verdict = check(model, sequence(*right))
+    assert (verdict.linearizable, verdict.telling) == (True, len(right))
     assert check(model, sequence(*wrong)).linearizable is False
 
 

@@ -28,7 +28,7 @@ from typing import Literal, NamedTuple
 
 from ._items import Call, Item, Items
 
-__all__ = ["Aspect", "Violation", "crowded", "violation"]
+__all__ = ["Aspect", "Violation", "crowded", "roomy", "violation"]
 
 Aspect = Literal["fresh", "repeat", "order", "empty", "crowd", "room"]
 
@@ -57,17 +57,23 @@ def violation(items: Items) -> Violation | None:
 
 
 def crowded(items: Items, bound: int) -> Violation | None:
-    """Find out what is wrong with the bound of a queue."""
-    if not items.takers:
-        must = [Item(item.put, item.get, None) for item in items.items if item.put.end < item.get.start]
-        for start, _ in _stretches(((one.put.end, one.get.start) for one in must), bound + 1, closed=False):
-            inside = [one for one in must if one.put.end <= start < one.get.start]
-            return Violation("crowd", tuple(call for one in inside for call in (one.put, one.get)))
-        full = _stretches(((one.put.end, one.get.start) for one in must), bound, closed=False)
-        for item in items.items:
-            if _around(full, item.put):
-                inside = [one for one in must if one.put.end < item.put.end and one.get.start > item.put.start]
-                return Violation("crowd", (item.put, *(call for one in inside for call in (one.put, one.get))))
+    """Find out whether more was in a queue than it takes."""
+    if items.takers:
+        return None
+    must = [Item(item.put, item.get, None) for item in items.items if item.put.end < item.get.start]
+    for start, _ in _stretches(((one.put.end, one.get.start) for one in must), bound + 1, closed=False):
+        inside = [one for one in must if one.put.end <= start < one.get.start]
+        return Violation("crowd", tuple(call for one in inside for call in (one.put, one.get)))
+    full = _stretches(((one.put.end, one.get.start) for one in must), bound, closed=False)
+    for item in items.items:
+        if _around(full, item.put):
+            inside = [one for one in must if one.put.end < item.put.end and one.get.start > item.put.start]
+            return Violation("crowd", (item.put, *(call for one in inside for call in (one.put, one.get))))
+    return None
+
+
+def roomy(items: Items, bound: int) -> Violation | None:
+    """Find out whether a queue was found full when it cannot have been."""
     can = [(item.put.start, item.get.end) for item in items.items] + [(put.start, put.end) for put in items.spare]
     filled = _stretches(can, bound, closed=True)
     for call in items.full:

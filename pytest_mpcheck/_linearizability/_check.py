@@ -50,15 +50,17 @@ def check(model: object, operations: Iterable[Operation], limit: int = LIMIT) ->
     """
     rules = Rules(model)
     originals = list(operations)
-    parts = rules.parts([(number, _ready(rules, operation)) for number, operation in enumerate(originals)])
+    ready = [_ready(rules, operation) for operation in originals]
+    telling = sum(map(rules.tells, ready))
+    parts = rules.parts(list(enumerate(ready)))
     states, undecided = 0, False
     for key, part in parts.items():
         verdict = _decided(rules, rules.initial_of(key), part, originals, limit - states)
         states += verdict.states
         undecided = undecided or verdict.linearizable is None
         if verdict.linearizable is False:
-            return replace(verdict, states=states)
-    return Verdict(None if undecided else True, states)
+            return replace(verdict, states=states, telling=telling)
+    return Verdict(None if undecided else True, states, telling)
 
 
 def _decided(
@@ -71,7 +73,7 @@ def _decided(
         states = insight.states
         if insight.violation is not None:
             explain = partial(_grounds_of_aspects, insight.violation, originals, rules.model.bound)
-            return Verdict(False, states, explain)
+            return Verdict(False, states, _explain=explain)
         if insight.linearizable or (insight.found is not None and insight.found.linearizable is None):
             return Verdict(insight.linearizable, states)
         searched = insight.found is not None
@@ -82,7 +84,8 @@ def _decided(
         states, until = states + found.states, found.until
         if found.linearizable is not False:
             return Verdict(found.linearizable, states)
-    return Verdict(False, states, partial(_grounds_of_search, rules, dict(part), search, until, originals))
+    explain = partial(_grounds_of_search, rules, dict(part), search, until, originals)
+    return Verdict(False, states, _explain=explain)
 
 
 def _grounds_of_aspects(violation: Violation, originals: Sequence[Operation], bound: int | None) -> Grounds:

@@ -45,6 +45,7 @@ class Dictionary(Model):
     }
     raises: ClassVar[tuple[str, ...]] = ("KeyError",)
     reading: ClassVar[frozenset[str]] = frozenset({"get", "contains"})
+    possible: ClassVar[frozenset[str]] = frozenset({"set"})
     initial: State = _ABSENT
 
     def __init__(self, initial: Mapping[Hashable, object] | None = None) -> None:
@@ -89,6 +90,7 @@ class Set(Model):
     )
     raises: ClassVar[tuple[str, ...]] = ("KeyError",)
     reading: ClassVar[frozenset[str]] = frozenset({"contains"})
+    possible: ClassVar[frozenset[str]] = frozenset({"add", "discard"})
     initial: State = False
 
     def __init__(self, initial: Iterable[object] = ()) -> None:

@@ -13,7 +13,7 @@ come first, for if it had come second the two could be swapped. An operation wit
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Sequence
-from itertools import chain, pairwise, repeat
+from itertools import accumulate, chain, repeat
 from operator import itemgetter
 from typing import Any, NamedTuple
 
@@ -64,7 +64,7 @@ class Items(NamedTuple):
         full: The calls that found it full.
         spare: Calls of `put` without an end that nobody needs.
         takers: Calls of `get` of which nobody knows what they got; those that have an end come with it.
-        certain: Whether which `get` got which item is no matter of choice, or the choice makes no difference.
+        sure: Those of the items of which it is no matter of choice which `get` got them, or makes no difference.
         complete: Whether the result of every call of `get` that has an end is known.
     """
 
@@ -74,8 +74,13 @@ class Items(NamedTuple):
     full: tuple[Call, ...]
     spare: tuple[Call, ...]
     takers: tuple[Call, ...]
-    certain: bool
+    sure: tuple[Item, ...]
     complete: bool
+
+    @property
+    def certain(self) -> bool:
+        """Whether that goes for all items."""
+        return len(self.sure) == len(self.items)
 
 
 def read_items(
@@ -91,28 +96,40 @@ def read_items(
     puts, gets, takers, raised, complete = _sorted_out(initial, operations)
     first = itemgetter(1, 0) if by_end else itemgetter(0, 1)
     items: list[Item] = []
+    sure: list[Item] = []
     left: list[Item] = []
     certain = True
     for value in {**puts, **gets}:
         mine, theirs = sorted(puts.get(value, ()), key=first), sorted(gets.get(value, ()), key=first)
         if len(theirs) > len(mine):
-            return Items((), (*mine, *theirs) if mine else (theirs[0],), (), (), (), (), True, complete)
-        certain = certain and _in_step(mine) and _in_step(theirs)
-        certain = certain and not (takers and len(mine) > len(theirs) and len(mine) > 1)
-        items += [Item(put, get, value) for put, get in zip(mine, theirs, strict=False)]
-        left += [Item(put, _NO_GET, value) for put in mine[len(theirs) :]]
+            return Items((), (*mine, *theirs) if mine else (theirs[0],), (), (), (), (), (), complete)
+        group = [Item(put, get, value) for put, get in zip(mine, chain(theirs, repeat(_NO_GET)), strict=False)]
+        items += group[: len(theirs)]
+        left += group[len(theirs) :]
+        if len(mine) > 1:
+            taken = bool(takers) and len(mine) > len(theirs)
+            plain = zip(group, _plain(mine), chain(_plain(theirs), repeat(True)), strict=False)
+            group = [item for item, put_is, get_is in plain if put_is and get_is and not taken]
+            certain = certain and len(group) == len(mine)
+        sure += group
     spare = tuple(item.put for item in left if item.put.end == NEVER)
     left = sorted((item for item in left if item.put.end < NEVER), key=lambda item: item.put.end)
     for item, taker in zip(left, chain(sorted(takers), repeat(_NO_GET)), strict=False):
         items.append(item._replace(get=Call(taker.start, NEVER, taker.number)))
-    return Items(tuple(items), (), raised["Empty"], raised["Full"], spare, tuple(takers), certain, complete)
+    if certain:
+        sure = items
+    elif takers:
+        sure = [item for item in sure if item.get.start < NEVER]
+    return Items(
+        tuple(items), (), tuple(raised["Empty"]), tuple(raised["Full"]), spare, tuple(takers), tuple(sure), complete
+    )
 
 
 def _sorted_out(initial: Sequence[Hashable], operations: Iterable[tuple[int, Operation]]) -> Any:
     puts: dict[Hashable, list[Call]] = {}
     gets: dict[Hashable, list[Call]] = {}
     takers: list[Call] = []
-    raised: dict[str, tuple[Call, ...]] = {"Empty": (), "Full": ()}
+    raised: dict[str, list[Call]] = {"Empty": [], "Full": []}
     complete = True
     for place, value in enumerate(initial):
         before_all = place - NEVER
@@ -120,7 +137,7 @@ def _sorted_out(initial: Sequence[Hashable], operations: Iterable[tuple[int, Ope
     for number, operation in operations:
         call = Call(operation.start, NEVER if operation.end is None else operation.end, number)
         if operation.raised:
-            raised[operation.raised] += (call,)
+            raised[operation.raised].append(call)
         elif operation.name == "put":
             puts.setdefault(operation.arguments["item"], []).append(call)
         elif operation.result is UNKNOWN:
@@ -131,6 +148,16 @@ def _sorted_out(initial: Sequence[Hashable], operations: Iterable[tuple[int, Ope
     return puts, gets, takers, raised, complete
 
 
-def _in_step(calls: Sequence[Call]) -> bool:
-    """Return whether none of the calls began before another and ended after it."""
-    return all(a.start <= b.start and a.end <= b.end for a, b in pairwise(calls))
+def _plain(calls: Sequence[Call]) -> list[bool]:
+    """Return of each call whether it neither began before another one and ended after it, nor the other way round.
+
+    Args:
+        calls: Calls that did the same, by their starts or by their ends.
+    """
+    plain = [True] * len(calls)
+    for times in ([call.start for call in calls], [call.end for call in calls]):
+        latest_before = accumulate(times, max)
+        soonest_after = list(accumulate(reversed(times), min))[::-1]
+        for place, (time, latest, soonest) in enumerate(zip(times, latest_before, soonest_after, strict=True)):
+            plain[place] = plain[place] and latest == time == soonest
+    return plain

@@ -29,11 +29,13 @@ class Model:
         operations: The operations that it knows, and the arguments that each needs.
         raises: The exceptions that are results.
         reading: The operations that change nothing.
+        possible: The operations that are possible in every state.
     """
 
     operations: ClassVar[Mapping[str, tuple[str, ...]]] = {}
     raises: ClassVar[tuple[str, ...]] = ()
     reading: ClassVar[frozenset[str]] = frozenset()
+    possible: ClassVar[frozenset[str]] = frozenset()
 
     def prepared(self, operation: Operation) -> Operation:
         """Return the operation with values that compare.
@@ -55,6 +57,14 @@ class Model:
     def reads(self, operation: Operation) -> bool:
         """Return whether an operation changes nothing, whatever the state."""
         return operation.name in self.reading or bool(operation.raised)
+
+    def tells(self, operation: Operation) -> bool:
+        """Return whether there is a state in which an operation could not have had this result."""
+        if operation.end is None or operation.raised:
+            return operation.end is not None
+        if operation.name in self.possible:
+            return operation.result is not UNKNOWN and operation.result is not None
+        return operation.result is not UNKNOWN or operation.name not in self.reading
 
     def _complaint(self, operation: Operation) -> str:
         name = type(self).__name__
@@ -82,6 +92,7 @@ class Register(Model):
 
     operations: ClassVar[Mapping[str, tuple[str, ...]]] = {"read": (), "write": ("value",)}
     reading: ClassVar[frozenset[str]] = frozenset({"read"})
+    possible: ClassVar[frozenset[str]] = frozenset({"write"})
 
     def __init__(self, initial: object = None) -> None:
         self.initial: State = frozen(initial)
@@ -104,6 +115,7 @@ class Counter(Model):
 
     operations: ClassVar[Mapping[str, tuple[str, ...]]] = {"add": (), "read": ()}
     reading: ClassVar[frozenset[str]] = frozenset({"read"})
+    possible: ClassVar[frozenset[str]] = frozenset({"add"})
 
     def __init__(self, initial: int = 0) -> None:
         self.initial = initial
@@ -143,6 +155,7 @@ class Queue(Model):
     operations: ClassVar[Mapping[str, tuple[str, ...]]] = {"put": ("item",), "get": ()}
     raises: ClassVar[tuple[str, ...]] = ("Empty", "Full")
 
+    possible: ClassVar[frozenset[str]] = frozenset({"put"})
     fifo: ClassVar[bool] = True
     bound: int | None = None
 
@@ -168,6 +181,8 @@ class BoundedQueue(Queue):
         bound: How many items it takes.
         initial: What is in it at the beginning, the oldest first.
     """
+
+    possible: ClassVar[frozenset[str]] = frozenset()
 
     def __init__(self, bound: int, initial: Iterable[object] = ()) -> None:
         super().__init__(initial)

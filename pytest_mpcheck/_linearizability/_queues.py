@@ -6,8 +6,8 @@ the other way round; of a thousand operations it sees no end. What is done inste
 * Without a bound, and with every `get` matched with its `put`, the aspects decide.
 * With a bound they show only that there is *no* order. Else there is a search that places the `put` of an item no
   sooner than those of all items of which the `get` had ended before that of this one started: first in, first out.
-* Where it is a matter of choice which `get` got which item, what is found for two choices holds if it is "yes". Else
-  the general search has to tell.
+* Where it is a matter of choice which `get` got some of the items, "no" is what is wrong with the rest of them, and
+  "yes" what is found for one of two choices. Else the general search has to tell.
 
 Guarantees: those of `check`.
 """
@@ -17,7 +17,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
-from ._aspects import Violation, crowded, violation
+from ._aspects import Violation, crowded, roomy, violation
 from ._items import Call, Items, read_items
 from ._lanes import NEVER
 from ._operation import UNKNOWN, Operation
@@ -59,17 +59,26 @@ def look_at_queue(
         items = read_items(initial, operations, by_end=by_end)
         if bound is None and items.full:
             return Insight(False, Violation("room", items.full[:1]))
-        wrong = violation(items) or (crowded(items, bound) if bound is not None else None)
+        if wrong := _wrong(items, bound):
+            return Insight(False, wrong, states)
         found = None
-        linearizable: bool | None = wrong is None
-        if wrong is None and not (bound is None and items.complete):
+        linearizable: bool | None = items.certain or violation(items) is None
+        if linearizable and not (bound is None and items.complete):
             known = _KnownItems(items, bound)
             found = Search(known, known.initial, _calls(items), limit - states).run()
             states += found.states
             linearizable = found.linearizable
         if linearizable or items.certain:
-            return Insight(linearizable, wrong, states, found)
+            return Insight(linearizable, None, states, found)
     return Insight(None, None, states)
+
+
+def _wrong(items: Items, bound: int | None) -> Violation | None:
+    """Find out what is wrong, whichever `get` got which item where that is a matter of choice."""
+    sure = items if items.certain else items._replace(items=items.sure)
+    if bound is None:
+        return violation(sure)
+    return violation(sure) or crowded(sure, bound) or (roomy(items, bound) if items.certain else None)
 
 
 class _KnownItems:

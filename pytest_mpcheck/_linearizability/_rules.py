@@ -84,6 +84,10 @@ class Rules:
         prepared: Operation = self._asked("prepared", operation)
         return prepared
 
+    def tells(self, operation: Operation) -> bool:
+        """Return whether an operation could have shown that something is wrong; with a model of one's own, it may."""
+        return bool(self.model.tells(operation)) if self.ours else operation.end is not None
+
     def parts(self, operations: Sequence[tuple[int, Operation]]) -> Mapping[Hashable, list[tuple[int, Operation]]]:
         """Split operations by what they have nothing to do with each other for; one part where the model tells none."""
         if not hasattr(self.model, "key"):

@@ -41,10 +41,13 @@ class Verdict:
     Attributes:
         linearizable: Yes, no, or ``None``: gave up after so many states.
         states: How many states were looked at.
+        telling: How many operations could have shown that something is wrong. A "yes" without any proves nothing, as
+            that of a register of which no `read` has a result.
     """
 
     linearizable: bool | None
     states: int = 0
+    telling: int = 0
     _explain: Callable[[], Grounds] = field(default=Grounds, repr=False, compare=False)
 
     @cached_property

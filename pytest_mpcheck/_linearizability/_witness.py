@@ -20,7 +20,7 @@ from ._search import Search, Settled
 
 __all__ = ["Few", "few"]
 
-_BUDGET = 100_000
+_BUDGET = 30_000
 """How many states, or operations made ready, may be looked at in order to make a witness small."""
 
 _MANY = 20
@@ -58,10 +58,9 @@ def few(rules: Rules, operations: Mapping[int, Operation], search: Search, until
     by_itself = next(one for one in reversed(settled) if one.state == first.state)
     near = [one for one in dict.fromkeys((first, by_itself)) if latest.level - one.level <= _FAR]
     witnesses = [_Sieve(rules, operations, search, one, until).run() for one in near]
-    witness = min(witnesses, key=lambda witness: len(witness.numbers), default=None)
-    if witness is None or (by_itself is not latest and (not witness.minimal or len(witness.numbers) > _MANY)):
-        witness = _Sieve(rules, operations, search, latest, until).run()
-    return witness
+    if latest not in near and not any(one.minimal and len(one.numbers) <= _MANY for one in witnesses):
+        witnesses.append(_Sieve(rules, operations, search, latest, until).run())
+    return min(witnesses, key=lambda witness: len(witness.numbers))
 
 
 class _Sieve:
