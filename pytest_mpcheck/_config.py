@@ -96,6 +96,12 @@ def add_options(parser: pytest.Parser) -> None:
         help="look after every process that the run starts, through whatever library: off, warn, or strict (those in a "
         "session of their own too); the default is warn where the plugin is named by -p mpcheck, else off",
     )
+    group.addoption(
+        "--mp-trace",
+        metavar="PATH",
+        help="write the history of every mp test to this file, as Chrome trace events: open it in Perfetto "
+        "(https://ui.perfetto.dev) or chrome://tracing",
+    )
     parser.addini("mp_start_methods", "as --mp-start-methods", type="args", default=None)
     parser.addini("mp_timeout", "as --mp-timeout", default=None)
     parser.addini("mp_platform", "as --mp-platform", default=None)
@@ -122,6 +128,8 @@ def read_settings(config: pytest.Config) -> Settings:
             raw[name] = (",".join(value) if isinstance(value, list) else value), origin
     if "guard" not in raw and not NAMES.isdisjoint(config.getoption("plugins")):
         raw["guard"] = "warn", "command line -p"
+    if config.getoption("mp_trace") is not None:
+        raw["trace"] = config.getoption("mp_trace"), "command line --mp-trace"
     for name in ("keep", "history_limit"):
         if value := config.getini(f"mp_{name}"):
             raw[name] = value, f"ini mp_{name}{f' in {config.inipath}' if config.inipath else ''}"

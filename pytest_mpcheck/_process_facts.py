@@ -31,6 +31,7 @@ class ProcessFacts:
         stacks: The stack of each of its threads as text; empty when none could be had.
         source: How the stacks were had, or why they could not be.
         waits: What its threads wait for, a line each, as far as that is known.
+        events: What it has recorded last, a line each; empty when its test has no history.
     """
 
     process: ProcessId
@@ -45,6 +46,7 @@ class ProcessFacts:
     stacks: str = ""
     source: str = ""
     waits: tuple[str, ...] = ()
+    events: tuple[str, ...] = ()
 
     @property
     def is_helper(self) -> bool:

@@ -68,6 +68,9 @@ def process_lines(processes: Sequence[ProcessFacts]) -> Iterator[str]:
             yield f"{len(group)} processes alike:"
         for facts in group:
             yield process_line(facts, processes)
+            if facts.events:
+                yield "    last of what it recorded:"
+                yield from (f"        {event}" for event in facts.events)
         yield from (f"    {wait}" for wait in first.waits)
         yield from (f"    {line}" for line in _stack_lines(first, of_many=len(group) > 1))
     left = [facts for group in groups.values() if group not in told for facts in group]

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import pytest
 
-from ._config import RUN, SETTINGS, mark_of
+from ._config import RUN, SETTINGS, is_mp_test, mark_of
 
 if TYPE_CHECKING:
+    from ._history._chronicle import Chronicle
     from ._history._recording import Recording
     from ._history._stage import Stage
     from ._ordering._history import History
@@ -23,6 +24,7 @@ __all__ = [
     "RECORDING",
     "STAGE",
     "begin",
+    "chronicle_of",
     "close_stage",
     "end",
     "give_up",
@@ -39,7 +41,7 @@ STAGE: pytest.StashKey[Stage] = pytest.StashKey()
 """Where the configuration keeps the stage."""
 
 RECORDING: pytest.StashKey[Recording] = pytest.StashKey()
-"""Where a test keeps its recording, while it runs."""
+"""Where a test keeps its recording."""
 
 HISTORY: pytest.StashKey[History] = pytest.StashKey()
 """Where a test keeps what `mp_history` gave it."""
@@ -58,6 +60,8 @@ def prepare(session: pytest.Session) -> None:
 
 def begin(item: pytest.Item) -> None:
     """Let a test begin."""
+    if RECORDING in item.stash:  # of its first run, where a plugin runs it again
+        del item.stash[RECORDING]
     stage = item.config.stash.get(STAGE, None)
     if stage is not None:
         stage.begin()
@@ -69,8 +73,7 @@ def end(item: pytest.Item) -> None:
     """Let a test end: nothing of it is heard any more."""
     recording = item.stash.get(RECORDING, None)
     if recording is not None:
-        recording.close()
-        del item.stash[RECORDING]
+        recording.close()  # it may still be read
     stage = item.config.stash.get(STAGE, None)
     if stage is not None:
         stage.end()
@@ -83,6 +86,12 @@ def recording_of(item: pytest.Item) -> Recording:
             _stage_of(item.config).begin()
         _record(item)
     return item.stash[RECORDING]
+
+
+def chronicle_of(item: pytest.Item) -> Chronicle | None:
+    """Read what was recorded in a test up to now; ``None`` when it is not recorded."""
+    recording = item.stash.get(RECORDING, None)
+    return None if recording is None else recording.chronicle()
 
 
 def set_up_apart(config: pytest.Config, scope: str) -> Generator[None, T, T]:
@@ -129,7 +138,8 @@ def has_colours(config: pytest.Config) -> bool:
 
 
 def _is_recorded(item: Any) -> bool:
-    return "mp_history" in getattr(item, "fixturenames", ())
+    is_traced = bool(item.config.stash[SETTINGS].trace) and is_mp_test(item)
+    return is_traced or "mp_history" in getattr(item, "fixturenames", ())
 
 
 def _stage_of(config: pytest.Config) -> Stage:

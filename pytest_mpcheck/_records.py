@@ -9,7 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
-if TYPE_CHECKING:  # children load this module, and have no use for that one
+if TYPE_CHECKING:  # children load this module, and have no use for those
+    from ._history._chronicle import Event
     from ._process_facts import ProcessFacts
 
 __all__ = [
@@ -140,6 +141,8 @@ class ChildReport:
         processes: The living child and all that descends from it, for a pool or executor all its workers; empty when
             nobody asked, or it is no process.
         facts: What else is known of its end, a sentence each: that memory ran out.
+        events: The last events that it has recorded; empty when its test has no history.
+        seen_at: When it was seen so, in nanoseconds of the clock of events.
     """
 
     process: ProcessId
@@ -152,6 +155,8 @@ class ChildReport:
     stacks: str = ""
     processes: tuple[ProcessFacts, ...] = ()
     facts: tuple[str, ...] = ()
+    events: tuple[Event, ...] = ()
+    seen_at: int = 0
 
 
 @dataclass(frozen=True, slots=True)

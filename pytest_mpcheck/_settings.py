@@ -7,6 +7,7 @@ what would be right; what gets past this module is valid. Nothing here knows of 
 from __future__ import annotations
 
 import math
+import os
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -58,6 +59,7 @@ class Settings:
         platform: The platform to pretend, or the real one.
         guard: One of `GUARDS`.
         keep: Patterns of the processes that no guard ends.
+        trace: The file to write the history of the run to, as an absolute path; empty for none.
         history_limit: How large the history of a process may become, in bytes.
     """
 
@@ -66,6 +68,7 @@ class Settings:
     platform: str
     guard: str = "off"
     keep: tuple[str, ...] = ()
+    trace: str = ""
     history_limit: int = DEFAULT_HISTORY_LIMIT
 
     @property
@@ -129,8 +132,8 @@ def parse_settings(raw: Mapping[str, tuple[object, str]]) -> Settings:
     Raises:
         BadSetting: A value makes no sense.
     """
-    methods, timeout, platform, guard, keep, limit = (
-        raw.get(name) for name in ("start_methods", "timeout", "platform", "guard", "keep", "history_limit")
+    methods, timeout, platform, guard, keep, limit, trace = (
+        raw.get(name) for name in ("start_methods", "timeout", "platform", "guard", "keep", "history_limit", "trace")
     )
     return Settings(
         start_methods=_names(*methods, (*START_METHODS, "all", "default"), "start method") if methods else ("all",),
@@ -138,6 +141,7 @@ def parse_settings(raw: Mapping[str, tuple[object, str]]) -> Settings:
         platform=_names(*platform, tuple(OFFERS), "platform", only_one=True)[0] if platform else CURRENT,
         guard=_names(*guard, GUARDS, "guard", only_one=True)[0] if guard else "off",
         keep=_patterns(*keep) if keep else (),
+        trace=_new_file(*trace) if trace else "",
         history_limit=_size(*limit) if limit else DEFAULT_HISTORY_LIMIT,
     )
 
@@ -210,6 +214,19 @@ def _patterns(value: object, origin: str) -> tuple[str, ...]:
                 f"such as *ssh-agent*"
             )
     return patterns
+
+
+def _new_file(value: object, origin: str) -> str:
+    """Check the path of a file that is to be written; one that is there may be replaced."""
+    right = "give the path of a file in a folder that is there, such as trace.json"
+    path = os.path.realpath(str(value))
+    if not value or os.path.isdir(path):
+        raise BadSetting(f"file {value!r} from {origin} is {'a folder' if value else 'no name'}: {right}")
+    if os.path.lexists(path) and not os.path.isfile(path):
+        raise BadSetting(f"file {value!r} from {origin} is there, and no regular file: {right}")
+    if not os.path.isdir(os.path.dirname(path)):
+        raise BadSetting(f"file {value!r} from {origin} has no folder {os.path.dirname(path)!r} to be in: {right}")
+    return path
 
 
 def _seconds(value: object, origin: str) -> float:

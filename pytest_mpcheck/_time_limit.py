@@ -35,7 +35,8 @@ def watch_time_limit(item: pytest.Item, settings: Any) -> AbstractContextManager
             return ""  # the limit is not kept then
         starts, nursery = item.stash.get(STARTS, None), item.stash.get(NURSERY, None)
         known = (starts.known if starts else {}) | (nursery.known() if nursery else {})
-        return time_limit_words(examine_descendants(known))
+        processes = examine_descendants(known)
+        return time_limit_words(nursery.recollection.tell(processes) if nursery else processes)
 
     return looking_first(examine, lambda text: _write_down(item, text))
 

@@ -10,6 +10,7 @@ import signal
 from collections.abc import Iterator
 from typing import assert_never
 
+from ._event_words import event_lines
 from ._excerpts import repr_of, shortened
 from ._process_facts import Straggler, Swept
 from ._process_words import process_lines
@@ -121,6 +122,10 @@ def message(what: str, report: ChildReport, remedy: str) -> str:
         parts.append(f"its stacks:\n{_indent(report.stacks)}")
     if isinstance(report.outcome, Raised) and report.outcome.traceback:
         parts.append(f"its traceback:\n{_indent(shortened(report.outcome.traceback, TRACEBACK_LENGTH))}")
+    if report.events and not report.processes:  # those of a living one stand beside what it is doing
+        lines = event_lines(report.events, report.seen_at)
+        moment = "now" if isinstance(report.outcome, Stuck) else "its end was seen"
+        parts.append(f"last of what it recorded, before {moment}:\n" + _indent("\n".join(lines)))
     for stream, text in (("stdout", report.stdout), ("stderr", report.stderr)):
         if text.strip() and not (stream == "stderr" and isinstance(report.outcome, Raised)):
             parts.append(f"last of its {stream}:\n{_indent(tail(text))}")

@@ -15,7 +15,7 @@ import pytest
 from ._account import NURSERY, PASSED, show_output
 from ._config import RUN, SETTINGS, assertions_of, mark_of
 from ._errors import NoSuchWorkers
-from ._recordings import HISTORY, has_colours, recording_of
+from ._recordings import HISTORY, chronicle_of, has_colours, recording_of
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
@@ -77,6 +77,7 @@ def _mp_kind(request: pytest.FixtureRequest) -> str:
 def _mp_nursery(request: pytest.FixtureRequest, _mp_kind: str) -> Iterator[Nursery]:
     __tracebackhide__ = True
     from ._children._nursery import Nursery
+    from ._history._recollection import Recollection
 
     timeout = mark_of(request.node).timeout or request.config.stash[SETTINGS].timeout
     nursery = request.node.stash[NURSERY] = Nursery(
@@ -86,6 +87,7 @@ def _mp_nursery(request: pytest.FixtureRequest, _mp_kind: str) -> Iterator[Nurse
         echo=lambda: _place_of_output(request),
         assertions=assertions_of(request.node),
         new_scope=request.config.stash[RUN].new_scope,
+        recollection=Recollection(lambda: chronicle_of(request.node)),
     )
     try:
         yield nursery

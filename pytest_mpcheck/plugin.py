@@ -25,6 +25,7 @@ from ._errors import BadSetting
 from ._leftovers import show_swept, sweep, take_swept
 from ._recordings import HISTORY, begin, close_stage, end, give_up, let_go, prepare, set_up_apart
 from ._time_limit import watch_time_limit
+from ._tracing import hand_trace_over, open_trace, show_trace, take_trouble, traced, write_trace
 from .fixtures import (
     _mp_kind,
     _mp_nursery,
@@ -63,22 +64,31 @@ def pytest_configure(config: pytest.Config) -> None:
     run = config.stash[RUN] = new_run(config, settings)
     if settings.guard != "off":
         run.watch()
+    open_trace(config)
 
 
 @pytest.hookimpl(wrapper=True, trylast=True)  # inside of whoever tells the world that the session is over
 def pytest_sessionfinish(session: pytest.Session) -> Generator[None, object, object]:
     result = yield
     sweep(session.config)
+    write_trace(session.config)
     return result
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    hand_trace_over(node)
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_testnodedown(node: Any) -> None:
     take_swept(node)
+    take_trouble(node)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     show_swept(terminalreporter)
+    show_trace(terminalreporter)
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
@@ -120,7 +130,7 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object
         return (yield)
     from ._children._starts import record_starts
 
-    with record_starts() as item.stash[STARTS]:
+    with record_starts() as item.stash[STARTS], traced(item):
         return (yield)
 
 

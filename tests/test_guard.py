@@ -51,6 +51,20 @@ LEAVES = """
     def test_without_a_mark():
         kept.append(start("scrubbed", env={}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL))
 
+    def start_in_background_of_a_shell():
+        path = os.path.join(os.environ["MPCHECK_TEST_PIDS"], "background")
+        command = ["sh", "-c", '"$@" >&- 2>&- &', "sh", sys.executable, "-I", "-c", CODE, path]
+        subprocess.run(command, env={}, check=True)
+        while not os.path.exists(path):
+            os.sched_yield()
+
+    def test_background_of_a_shell():
+        start_in_background_of_a_shell()
+
+    def test_background_of_a_shell_at_a_sudden_end():
+        start_in_background_of_a_shell()
+        os.kill(os.getpid(), signal.SIGKILL)
+
     def test_forked_without_a_mark():
         pid = os.fork()
         if pid == 0:
@@ -194,6 +208,19 @@ def test_process_without_a_mark_is_known_by_its_start(pytester: pytest.Pytester,
     assert not pids.is_left("forked")
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="a brand that every descendant inherits is Linux's")
+@pytest.mark.parametrize("workers", ["0", "1"])
+@pytest.mark.parametrize("is_sudden", [False, True])
+def test_background_of_a_shell_is_known_by_its_brand(
+    pytester: pytest.Pytester, pids: Pids, workers: str, is_sudden: bool
+) -> None:
+    tests = "at_a_sudden_end" if is_sudden else "background and not sudden"
+    result = pytester.runpytest_subprocess("-p", "mpcheck", "-n", workers, "-k", tests, "--max-worker-restart=0")
+    assert not pids.is_left("background")
+    if not is_sudden:
+        result.stdout.fnmatch_lines(["*processes left by the run*", f"    pid {pids['background']}: *"])
+
+
 @pytest.mark.parametrize("workers", ["0", "1"])
 def test_keeper_ends_and_tells_what_a_killed_pytest_leaves(
     pytester: pytest.Pytester, pids: Pids, monkeypatch: pytest.MonkeyPatch, workers: str
@@ -282,11 +309,13 @@ def test_everything_is_as_it_was(pytester: pytest.Pytester, monkeypatch: pytest.
         """
     )
     import _posixsubprocess
+    import resource
 
     def state() -> list[object]:
         doors: list[object] = [_posixsubprocess.fork_exec, vars(subprocess)["_fork_exec"], os.fork]
         environ = {name: value for name, value in os.environ.items() if name != "PYTEST_CURRENT_TEST"}
-        return [*doors, getattr(os, "posix_spawn", None), environ, open_files()]
+        limits = resource.getrlimit(15) if sys.platform == "linux" else ()  # RLIMIT_RTTIME
+        return [*doors, getattr(os, "posix_spawn", None), environ, open_files(), limits]
 
     before = state()
     pytester.runpytest_inprocess(f"--mp-guard={guard}", "--mp-start-methods=spawn").assert_outcomes(passed=1)

@@ -151,6 +151,11 @@ def test_keeper_waits_for_a_word_or_an_end(
         if thread.name == "mpcheck-pipe":
             thread.join(20)
     os.close(read)
+    last_words, write = os.pipe()
+    os.write(write, b".")
+    assert module.first_end(last_words, [process_id]) is None  # it had said so before it ended
+    os.close(last_words)
+    os.close(write)
 
 
 def test_start_apart_hands_over_a_pipe(tmp_path: Path) -> None:

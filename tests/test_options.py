@@ -100,6 +100,15 @@ def test_closest_marker_counts(pytester: pytest.Pytester) -> None:
         ),
         ([], "mp_timeout = soon", "timeout 'soon' from ini mp_timeout in *tox.ini is no number: give a number of *"),
         ([], "mp_start_methods = spwan", "unknown start method 'spwan' from ini mp_start_methods in *tox.ini: *"),
+        (["--mp-trace="], "", "file '' from command line --mp-trace is no name: give the path of a file *"),
+        (["--mp-trace=."], "", "file '.' from command line --mp-trace is a folder: give the path of a file *"),
+        (
+            ["--mp-trace=no/such/trace.json"],
+            "",
+            "file 'no/such/trace.json' from command line --mp-trace has no folder '*such' to be in: give the path of *",
+        ),
+        (["--mp-trace", os.devnull], "", "file '*' from command line --mp-trace is there, and no regular file: *"),
+        (["-n2", "--mp-trace=."], "", "file '.' from command line --mp-trace is a folder: give the path of a file *"),
         (["-n2"], "mp_platform = dos", "unknown platform 'dos' from ini mp_platform in *tox.ini: *"),
     ],
 )
@@ -286,7 +295,7 @@ def test_marker_and_options_are_documented(pytester: pytest.Pytester) -> None:
     assert "no docstring" not in "\n".join(line for line in fixtures.outlines if "mp_" in line)
     usage = pytester.runpytest("--help")
     usage.stdout.fnmatch_lines_random(
-        ["  --mp-start-methods=METHODS*", "  --mp-timeout=SECONDS*", "  --mp-platform=PLATFORM*"]
+        ["  --mp-start-methods=METHODS*", "  --mp-timeout=SECONDS*", "  --mp-platform=PLATFORM*", "  --mp-trace=PATH*"]
     )
 
 

@@ -16,7 +16,7 @@ import pytest
 from pytest_mpcheck import _platforms
 from pytest_mpcheck._autopsy import _stacks
 from pytest_mpcheck._clock import Deadline, wait_until
-from pytest_mpcheck._platforms import _anywhere, _linux, _macos, _watcher, _windows
+from pytest_mpcheck._platforms import _anywhere, _brand, _linux, _macos, _watcher, _windows
 from pytest_mpcheck.fixtures import ProcessFactory
 
 CONTRACT = [
@@ -51,6 +51,40 @@ def test_this_platform_is_one_of_those() -> None:
     assert _platforms.CURRENT in _platforms.OFFERS
     assert set(_platforms.available_kinds()) >= {"spawn", "thread"}
     assert ("interpreter" in _platforms.available_kinds()) == (sys.version_info >= (3, 14))
+
+
+BRANDED = """
+import subprocess, sys
+from pytest_mpcheck._platforms import _brand
+print(_brand.set_brand(None), _brand.new_brand() != _brand.new_brand())
+brand = _brand.new_brand()
+print(_brand.set_brand(brand), _brand.set_brand(brand) == brand)
+child = subprocess.Popen(["sh", "-c", "echo .; read line"], env={}, stdin=-1, stdout=-1)
+child.stdout.readline()
+print(_brand.brand_of(child.pid) == brand, _brand.set_brand(None) == brand)
+child.communicate(b".")
+print(_brand.brand_of(child.pid))
+import os, resource
+print(_brand.brand_of(os.getpid()))
+resource.setrlimit(15, (1000, resource.RLIM_INFINITY))
+print(_brand.set_brand(brand), resource.getrlimit(15)[0], _brand.brand_of(os.getpid()))
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="it is a limit that Linux alone has")
+def test_brand_is_inherited_by_whoever_descends() -> None:
+    told = subprocess.run([sys.executable, "-c", BRANDED], stdout=subprocess.PIPE, text=True, check=True).stdout
+    assert told.splitlines() == ["None True", "None True", "True True", "None", "None", "None 1000 None"]
+
+
+def test_brand_may_be_impossible(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert (_anywhere.new_brand(), _anywhere.set_brand(1)) == (None, None)
+
+    def refuse(*_: object) -> None:
+        raise OSError("not here")
+
+    monkeypatch.setattr("resource.getrlimit", refuse)
+    assert _brand.set_brand(_brand.new_brand()) is None
 
 
 @pytest.mark.parametrize("module", ["_linux", "_watcher"])

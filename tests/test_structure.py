@@ -32,16 +32,16 @@ ROOT = Path(pytest_mpcheck.__file__).parent
 
 ROWS = (
     ("_records", "_process_facts", "_errors", "_clock", "_excerpts", "_regular_file", "_table"),
-    ("_platforms", "_settings", "_words", "_process_words"),
-    ("_autopsy", "_deadlocks", "_history", "_keeper", "_linearizability", "models"),
+    ("_platforms", "_settings", "_words", "_event_words", "_process_words"),
+    ("_autopsy", "_deadlocks", "_history", "_keeper", "_linearizability", "_trace", "models"),
     ("_children",),
     ("_checks", "_comparison", "_ordering"),
-    ("_account", "_config", "_leftovers", "_recordings", "_time_limit", "fixtures"),
+    ("_account", "_config", "_leftovers", "_recordings", "_time_limit", "_tracing", "fixtures"),
     ("plugin", "__main__"),
 )
 """The strata, lowest first; the modules of one row may know each other."""
 
-WITH_PYTEST = ("_account", "_config", "_leftovers", "_recordings", "_time_limit", "fixtures", "plugin")
+WITH_PYTEST = ("_account", "_config", "_leftovers", "_recordings", "_time_limit", "_tracing", "fixtures", "plugin")
 
 
 def module_names() -> list[str]:

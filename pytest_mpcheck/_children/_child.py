@@ -15,9 +15,11 @@ from .._clock import Deadline
 from .._deadlocks import Vigil, names_of_children
 from .._errors import ChildDied, ChildStuck, MpcheckError, UnseenFailure
 from .._excerpts import repr_of
+from .._history._chronicle import Event
 from .._history._held import held_words
+from .._history._recollection import LAST, Recollection
 from .._process_facts import ProcessFacts
-from .._records import ChildReport, Outcome, ProcessId, Stuck
+from .._records import ChildReport, Outcome, ProcessId, Raised, Returned, Stuck
 from .._words import RAISE_THE_LIMIT, ending, exit_words, message
 from ._echo import Echo
 from ._station import EVIDENCE_LIMIT, TEXT_LIMIT, Station
@@ -67,10 +69,12 @@ class Child:
     Made by the `mp_process` fixture, already started.
     """
 
-    def __init__(self, worker: Worker, timeout: float, echo: Echo) -> None:
+    def __init__(self, worker: Worker, timeout: float, echo: Echo, recollection: Recollection) -> None:
         self._worker = worker
         self._timeout = timeout
         self._echo = echo
+        self._recollection = recollection
+        self._ended_at = 0
         self._seen = False
         self._asked_to_end = False
 
@@ -114,6 +118,11 @@ class Child:
         """What the child, C code in it, and its own children wrote to descriptor 2 so far."""
         return self._output("stderr")
 
+    @property
+    def events(self) -> tuple[Event, ...]:
+        """What the child has recorded so far (`checkpoint`, `span`), where its test has a history; else nothing."""
+        return self._recollection.events(self._worker.identity)
+
     def is_alive(self) -> bool:
         """Return whether the child has not ended."""
         return self._worker.is_alive()
@@ -131,7 +140,7 @@ class Child:
         deadline = Deadline(self._timeout if timeout is None else timeout)
         stuck = self._wait(deadline)
         if stuck is not None:
-            report = self._report(stuck, examine=True)
+            report = self._report(stuck, examine=True, recall=True)
             self.end()
             self._seen = True
             left = "and is left behind: nothing can end a thread" if self._worker.is_alive() else "and has been ended"
@@ -157,14 +166,16 @@ class Child:
         __tracebackhide__ = True
         self.join(timeout)
         self._seen = True
-        return self._worker.take(self._report(self._worker.outcome()))
+        outcome = self._worker.outcome()
+        returned_or_raised = isinstance(outcome, Returned) or (isinstance(outcome, Raised) and outcome.exception)
+        return self._worker.take(self._report(outcome, recall=not returned_or_raised))
 
     def report(self) -> ChildReport:
         """Return all that is known of the child now; while it runs, what it and its descendants are doing."""
         outcome = self._worker.outcome()
         alive = isinstance(outcome, Stuck)
         self._seen = self._seen or not alive
-        return self._report(outcome, examine=alive)
+        return self._report(outcome, examine=alive, recall=True)
 
     def terminate(self) -> None:
         """Ask the child to end (SIGTERM). However it ends then, it has not failed."""
@@ -199,7 +210,7 @@ class Child:
             return
         outcome = self._worker.outcome()
         self._seen = True
-        report = self._report(outcome)
+        report = self._report(outcome, recall=True)
         remedy = (
             "call result() or assert_exited() on every child whose end matters, terminate() on those whose does not"
         )
@@ -245,6 +256,7 @@ class Child:
             deadlock = vigil.look()
             if deadlock is not None:
                 return Stuck(deadline.seconds - deadline.remaining(), deadlock)
+        self._ended_at = self._ended_at or self._recollection.now()
         self._echo.pump()
         return None
 
@@ -259,8 +271,9 @@ class Child:
         station = self._worker.station
         return "" if station is None else station.read(stream, limit)
 
-    def _report(self, outcome: Outcome, *, examine: bool = False) -> ChildReport:
-        processes = self._worker.examine() if examine else ()
+    def _report(self, outcome: Outcome, *, examine: bool = False, recall: bool = False) -> ChildReport:
+        seen_at = self._ended_at or self._recollection.now()
+        processes = self._recollection.tell(self._worker.examine()) if examine else ()
         stacks = stacks_words(processes) if processes else self._worker.stacks() if examine else ""
         return ChildReport(
             process=self._worker.identity,
@@ -272,5 +285,7 @@ class Child:
             stderr=self._output("stderr", EVIDENCE_LIMIT),
             stacks=stacks,
             processes=processes,
+            events=self.events[-LAST:] if recall else (),
+            seen_at=seen_at,
             facts=(*self._worker.facts(), *held_words(self._worker.identity)),
         )

@@ -18,6 +18,7 @@ from .._autopsy._examination import Known
 from .._clock import Deadline
 from .._errors import MpcheckError, NoSuchWorkers, NotPicklable
 from .._excerpts import repr_of
+from .._history._recollection import Recollection
 from .._keeper._scope import Scope
 from .._records import ScriptRun
 from .._words import output_sections
@@ -55,6 +56,7 @@ class Nursery:
         echo: Says where the children's output is passed on to, at each look.
         assertions: How pytest rewrites assertions; ``None`` when it does not.
         new_scope: Makes the scope of the test in that of its run; ``None`` for a test that belongs to no run.
+        recollection: What is remembered of its processes; ``None`` for a test without a history.
     """
 
     def __init__(
@@ -66,11 +68,13 @@ class Nursery:
         echo: Callable[[], Place],
         assertions: Assertions | None = None,
         new_scope: Callable[[], Scope] | None = None,
+        recollection: Recollection | None = None,
     ) -> None:
         self.kind = kind
         self.timeout = timeout
         self.echo = Echo(echo)
         self.members: list[_Member] = []
+        self.recollection = recollection or Recollection()
         codes = None if assertions is None else RewrittenCode(assertions, self._home)
         self._modules = Modules(modules, codes)
         self._rosters: list[Roster] = []
@@ -110,7 +114,7 @@ class Nursery:
             worker.start()
         except NotPicklable as error:
             raise error.with_traceback(None) from None  # the way through multiprocessing says nothing
-        child = Child(worker, self.timeout, self.echo)
+        child = Child(worker, self.timeout, self.echo, self.recollection)
         self.members.append(child)
         return child
 
@@ -164,7 +168,7 @@ class Nursery:
         station = self._new_station()
         self.echo.add(station)
         self._scripts.append((os.fspath(path), station))
-        return run_script(path, args, start_method=self.kind, station=station, timeout=self.timeout, echo=self.echo)
+        return run_script(path, args, self.kind, station, self.timeout, self.echo, self.recollection)
 
     def settle(self, since: int = 0) -> None:
         """See the members off that were made after the first `since` ones, at the end of a test that passed.
@@ -242,7 +246,7 @@ class Nursery:
                     yield f"{stream} of script {path}", text
         for roster in self._rosters:
             for worker in roster.members:
-                yield from output_sections(worker.report())
+                yield from output_sections(worker.report(recall=False))
 
     def known(self) -> dict[int, Known]:
         """Return, by pid, what is known of the workers without looking at them."""
@@ -268,7 +272,7 @@ class Nursery:
         return ProcessWorker(context, station, target, args, modules=self._modules, name=name, daemon=daemon)
 
     def _roster(self, initializer: Callable[..., object] | None) -> Roster:
-        roster = Roster(self.kind, self._new_station, self._modules, self.echo)
+        roster = Roster(self.kind, self._new_station, self._modules, self.echo, self.recollection)
         roster.check_initializer(initializer)
         self._rosters.append(roster)
         return roster

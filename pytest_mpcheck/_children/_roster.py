@@ -23,6 +23,7 @@ from .._autopsy._memory import MemoryWatch
 from .._autopsy._origin import origin
 from .._errors import ChildDied, ChildStuck, MpcheckError, NotPicklable
 from .._history._held import held_words
+from .._history._recollection import LAST, Recollection
 from .._records import ChildReport, Deadlock, Exited, Outcome, ProcessId, Signalled, Stuck
 from .._words import RAISE_THE_LIMIT, ending, message
 from ._call import Call
@@ -48,11 +49,13 @@ class Member:
         process: The process.
         station: Its files.
         origin: Where the test made its pool or executor.
+        recollection: What is remembered of the test's processes.
     """
 
-    def __init__(self, process: BaseProcess, station: Station, origin: str) -> None:
+    def __init__(self, process: BaseProcess, station: Station, origin: str, recollection: Recollection) -> None:
         self.process = process
         self.station = station
+        self._recollection = recollection
         self._origin = origin
         self._memory = MemoryWatch()
 
@@ -81,11 +84,16 @@ class Member:
         """The task that it has taken last and not finished; empty when it has none."""
         return self.station.read("task")
 
-    def report(self, *, stuck: Stuck | None = None) -> ChildReport:
-        """Return what is known of it; when it is stuck, with what it and its descendants are doing."""
+    def report(self, *, stuck: Stuck | None = None, recall: bool = True) -> ChildReport:
+        """Return what is known of it; when it is stuck, with what it and its descendants are doing.
+
+        Args:
+            stuck: How it is stuck.
+            recall: With what it has recorded last.
+        """
         pid = self.process.pid or 0
-        processes = examine(pid, self.known()) if stuck else ()
         process = ProcessId(pid, _platforms.start_token(pid))
+        processes = self._recollection.tell(examine(pid, self.known())) if stuck else ()
         return ChildReport(
             process=process,
             name=self.process.name,
@@ -96,6 +104,8 @@ class Member:
             stderr=self.station.read("stderr", EVIDENCE_LIMIT),
             stacks=stacks_words(processes) if stuck else "",
             processes=processes,
+            events=self._recollection.events(process)[-LAST:] if recall else (),
+            seen_at=self._recollection.now(),
             facts=(*self._memory.facts(self.exitcode), *held_words(process)),
         )
 
@@ -124,14 +134,23 @@ class Roster:
         new_station: Makes the files of one more child.
         modules: As for `Call`.
         echo: Is told of every new child.
+        recollection: As for `Member`.
     """
 
-    def __init__(self, start_method: str, new_station: Callable[[], Station], modules: Modules, echo: Echo) -> None:
+    def __init__(
+        self,
+        start_method: str,
+        new_station: Callable[[], Station],
+        modules: Modules,
+        echo: Echo,
+        recollection: Recollection,
+    ) -> None:
         self.start_method = start_method
         self.members: list[Member] = []
         self._new_station = new_station
         self._modules = modules
         self._echo = echo
+        self._recollection = recollection
         self._origin = origin()
 
     def context(self) -> BaseContext:
@@ -247,7 +266,7 @@ class Roster:
         if self.start_method == "fork":
             process.start = functools.partial(_start_quietly, process.start)  # type: ignore[method-assign]
         self._echo.add(station)
-        self.members.append(Member(process, station, self._origin))
+        self.members.append(Member(process, station, self._origin, self._recollection))
         return process
 
 

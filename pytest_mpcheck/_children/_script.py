@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from .. import _platforms
@@ -14,6 +15,7 @@ from .._autopsy._origin import origin
 from .._clock import Deadline, wait_until
 from .._deadlocks import Vigil
 from .._errors import ChildStuck, MpcheckError
+from .._history._recollection import Recollection
 from .._records import ChildReport, Deadlock, ProcessId, ScriptRun, Stuck
 from .._words import RAISE_THE_LIMIT, ending, message
 from ._echo import Echo
@@ -30,11 +32,11 @@ _MAIN = str(Path(__file__).with_name("_script_main.py"))
 def run_script(
     path: str | os.PathLike[str],
     args: tuple[str | os.PathLike[str], ...],
-    *,
     start_method: str,
     station: Station,
     timeout: float,
     echo: Echo,
+    recollection: Recollection,
 ) -> ScriptRun:
     """Run a script as `__main__` of a fresh interpreter.
 
@@ -45,6 +47,7 @@ def run_script(
         station: Where its output goes.
         timeout: Its deadline, in seconds.
         echo: Passes its output on.
+        recollection: What is remembered of the test's processes.
 
     Returns:
         How it went.
@@ -82,7 +85,8 @@ def run_script(
     try:
         if not wait_until(ended, deadline) or deadlock is not None:
             seconds = deadline.seconds - deadline.remaining()
-            raise _stuck(identity, script, start_method, station, Stuck(seconds if deadlock else timeout, deadlock))
+            report = _report(identity, script, start_method, station, Stuck(seconds if deadlock else timeout, deadlock))
+            raise _stuck(replace(report, processes=recollection.tell(report.processes)))
         survivors = _survivors(process.pid)
     finally:
         _platforms.end_group(process.pid)
@@ -118,9 +122,9 @@ def _survivors(group: int) -> tuple[str, ...]:
     return () if wait_until(lambda: not members(), Deadline(_HELPERS_PATIENCE)) else members()
 
 
-def _stuck(identity: ProcessId, script: str, start_method: str, station: Station, stuck: Stuck) -> ChildStuck:
+def _report(identity: ProcessId, script: str, start_method: str, station: Station, stuck: Stuck) -> ChildReport:
     processes = examine(identity.pid, {identity.pid: Known(script, start_method, origin(), station.path("stacks"))})
-    report = ChildReport(
+    return ChildReport(
         process=identity,
         name=script,
         start_method=start_method,
@@ -131,6 +135,11 @@ def _stuck(identity: ProcessId, script: str, start_method: str, station: Station
         stacks=stacks_words(processes),
         processes=processes,
     )
+
+
+def _stuck(report: ChildReport) -> ChildStuck:
+    assert isinstance(report.outcome, Stuck)
+    deadlock = report.outcome.deadlock
     what = f"{ending(report.outcome)} and has been ended with all its children"
-    remedy = stuck.deadlock.remedy if stuck.deadlock else f"let the script end in time, or {RAISE_THE_LIMIT}"
+    remedy = deadlock.remedy if deadlock else f"let the script end in time, or {RAISE_THE_LIMIT}"
     return ChildStuck(message(what, report, remedy), report)

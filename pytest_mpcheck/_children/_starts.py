@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import os
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from multiprocessing.process import BaseProcess
 from typing import Any
@@ -14,7 +14,7 @@ from .._autopsy._examination import Known
 from .._autopsy._origin import origin
 from .._keeper._launch import is_at_work
 
-__all__ = ["StartLog", "record_starts"]
+__all__ = ["DOORS", "StartLog", "record_starts", "replaced"]
 
 
 class StartLog:
@@ -49,7 +49,7 @@ class StartLog:
             self.known[pid] = Known(name, method, where, None)  # the outermost door knows most: it comes last
 
 
-_DOORS: tuple[tuple[object, str], ...] = (
+DOORS: tuple[tuple[object, str], ...] = (
     (BaseProcess, "start"),
     (subprocess.Popen, "__init__"),
     (os, "fork"),
@@ -63,15 +63,27 @@ _DOORS: tuple[tuple[object, str], ...] = (
 
 @contextmanager
 def record_starts() -> Iterator[StartLog]:
-    """Count starts while the context is open; a test's own replacement of one of the functions stays untouched."""
+    """Count starts while the context is open."""
     log = StartLog()
-    originals = [(owner, name, getattr(owner, name)) for owner, name in _DOORS if hasattr(owner, name)]
-    counting = [(owner, name, log._counted(original)) for owner, name, original in originals]
-    for owner, name, replacement in counting:
+    with replaced(DOORS, log._counted):
+        yield log
+
+
+@contextmanager
+def replaced(doors: Iterable[tuple[object, str]], wrap: Callable[[Callable[..., Any]], Any]) -> Iterator[None]:
+    """Wrap functions while the context is open; a test's own replacement of one of them stays untouched.
+
+    Args:
+        doors: Who has them, and their names; those that are not there are left out.
+        wrap: Gives the replacement of a function.
+    """
+    originals = [(owner, name, getattr(owner, name)) for owner, name in doors if hasattr(owner, name)]
+    replacements = [(owner, name, wrap(original)) for owner, name, original in originals]
+    for owner, name, replacement in replacements:
         setattr(owner, name, replacement)
     try:
-        yield log
+        yield
     finally:
-        for (owner, name, original), (_, _, replacement) in zip(originals, counting, strict=True):
+        for (owner, name, original), (_, _, replacement) in zip(originals, replacements, strict=True):
             if getattr(owner, name) is replacement:
                 setattr(owner, name, original)

@@ -8,7 +8,7 @@ else does, but for the clock, where the platform has one for all processes. Chil
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
 from .._records import ProcessId
@@ -96,11 +96,15 @@ class Link:
         kind: Why.
         before: The earlier place.
         after: The later place.
+        at: When the later one was recorded, as `Event.at`; 0 where that is not known.
+        thread: By which thread, as `Event.thread`.
     """
 
     kind: LinkKind
     before: EventId
     after: EventId
+    at: int = field(default=0, compare=False)
+    thread: int = field(default=0, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

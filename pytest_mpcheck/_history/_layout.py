@@ -114,7 +114,7 @@ LONG_DATA = Struct("@II20s")
 LONG_ROOM = 20
 
 SEALED = Struct("@60sI")
-"""A slot that is no record: its body, and the checksum of that."""
+"""A slot that is no record: its body, and the checksum of that, seeded with its place."""
 
 NAME_BODY = Struct("@H58s")
 """A name: its length, and the name."""

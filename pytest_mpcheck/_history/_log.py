@@ -65,6 +65,7 @@ _method = ""
 _limit = LIMIT
 _ring: Ring | None = None
 _rings: dict[str, Ring] = {}
+_new_ring: Callable[[str, str, str, int], Ring]
 _has_rules = False
 _watches_forks = False
 _at_fork: tuple[str, int] | None = None
@@ -77,7 +78,8 @@ def checkpoint(name: str, /, **data: object) -> None:
         name: What the event is called.
         data: What is to be known of it.
     """
-    if _control[0] != _heard:
+    word = _control[0]
+    if word is not _heard and word != _heard:
         _hear()
     if _state is None:
         return None
@@ -105,7 +107,7 @@ def checkpoint(name: str, /, **data: object) -> None:
     thread = get_ident()
     try:
         _pack_into(memory, place, ticket, at, thread, label, written, crc32(written, hash((ticket, at, thread, label))))
-    except ValueError:  # the memory is that of another process: a signal handler has forked this one
+    except (TypeError, ValueError):  # the memory is that of another process: a signal handler has forked this one
         _record_any(name, data)
 
 
@@ -143,7 +145,7 @@ class span:  # noqa: N801  # it reads like a function
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         """End."""
-        if self._begin < 0 or not listens() or self._epoch != _epoch or self._ring is not _ring:
+        if self._begin < 0 or self._ring is not _ring or not listens() or self._epoch != _epoch:
             return  # nobody has listened, or the test is over, or this is a copy of the process that has begun it
         noted = {0: self._begin, **self._noted}
         if kind is not None:
@@ -162,9 +164,11 @@ def listen(
         start_method: How this process was started.
         limit: How large the file of a source may become, in bytes.
     """
-    global _folder, _origin, _method, _control, _ring, _epoch, _limit  # noqa: PLW0603  # the state of this process
+    global _folder, _origin, _method, _control, _ring, _epoch, _limit, _new_ring  # noqa: PLW0603  # of this process
     from ._control import open_word
+    from ._ring import Ring  # now: a child that is forked while a thread imports it would wait for it for ever
 
+    _new_ring = Ring
     _forget()
     _folder, _origin, _method, _limit = folder, origin, start_method, limit or _limit
     _ring = _rings.get(folder) if folder else None
@@ -320,18 +324,9 @@ def _is_expected() -> bool:
 
 def _open(folder: str) -> Ring:
     """Make the file of this source."""
-    from .. import _platforms
-    from ._ring import Ring
-
     processes = sys.modules.get("multiprocessing.process")
-    pid = os.getpid()
-    facts = {
-        "pid": pid,
-        "start_token": _platforms.start_token(pid),
-        "name": processes.current_process().name if processes else "MainProcess",
-        "start_method": _method,
-    }
-    ring = Ring(folder, facts, _limit)
+    name = processes.current_process().name if processes else "MainProcess"
+    ring = _new_ring(folder, name, _method, _limit)
     first = _rings.setdefault(folder, ring)
     if first is not ring:  # another thread was faster, or a signal handler
         ring.discard()

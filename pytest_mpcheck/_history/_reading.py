@@ -98,7 +98,7 @@ def _link(record: Record, source: int, numbers: dict[str, int], last: Sequence[i
         return None
     kind: Any = record.name
     before = EventId(other, last[other] if sequence < 0 else sequence)
-    return Link(kind, before, EventId(source, record.sequence))
+    return Link(kind, before, EventId(source, record.sequence), record.at, record.thread)
 
 
 def _in_order(events: Sequence[Sequence[Event]], links: Iterable[Link]) -> Iterable[Event]:

@@ -197,7 +197,7 @@ def _begin(head: bytes, epoch: int) -> tuple[int, int]:
 def _sealed(data: bytes, place: int, body: Struct) -> Any:
     """Return what a slot tells; ``None`` when it is damaged, or there is none."""
     packed, checksum = SEALED.unpack_from(data, place)
-    return body.unpack(packed) if crc32(packed) == checksum else None
+    return body.unpack(packed) if crc32(packed, place) == checksum else None
 
 
 def _at(file: IO[bytes], place: int, length: int) -> bytes:

@@ -40,6 +40,7 @@ class Keeper:
         read, write = os.pipe()
         self._pipe = Descriptor(write)
         _at_work.add(threading.get_ident())
+        brand = _platforms.set_brand(None)  # it belongs to no run
         try:
             env = {name: value for name, value in os.environ.items() if name != _platforms.MARK}
             _platforms.start_apart([sys.executable, "-I", _MAIN, "{pipe}", *order.words()], read, stderr, env)
@@ -47,6 +48,7 @@ class Keeper:
             self._pipe.close()
             raise
         finally:
+            _platforms.set_brand(brand)
             _at_work.discard(threading.get_ident())
             os.close(read)
 

@@ -28,13 +28,14 @@ class Order:
         scope = self.scope
         controller = _word(self.controller) if self.controller else ""
         strict = "strict" if scope.strict else ""
-        return [scope.folder, _word(scope.pytest), str(scope.session), controller, strict, *scope.keep]
+        brand = str(scope.brand or "")
+        return [scope.folder, _word(scope.pytest), str(scope.session), controller, strict, brand, *scope.keep]
 
     @classmethod
     def of(cls, words: Sequence[str]) -> Order:
         """Read it from those words."""
-        folder, pytest, session, controller, strict, *keep = words
-        scope = Scope(folder, _process(pytest), int(session), bool(strict), tuple(keep))
+        folder, pytest, session, controller, strict, brand, *keep = words
+        scope = Scope(folder, _process(pytest), int(session), bool(strict), tuple(keep), int(brand) if brand else None)
         return cls(scope, _process(controller) if controller else None)
 
 

@@ -62,11 +62,13 @@ class Run:
         self._doors: Doors | None = None
         self._mark: Descriptor | None = None
         self._environ: str | None = None
+        self._is_branded = False
 
     def watch(self) -> None:
         """Put the guard on: from now on every process that is started carries the run's mark."""
         scope = self._open_scope()
         self._told_on = Descriptor(self._stderr())
+        self._brand(scope)
         mark = os.open(os.path.join(scope.folder, NOTES), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         self._mark = Descriptor(mark)  # forked children inherit it
         self._environ = os.environ.get(_platforms.MARK)
@@ -80,7 +82,7 @@ class Run:
         self._has_started = True
         self._try_to_start_keeper()
         os.makedirs(scope.folder, mode=0o700, exist_ok=True)  # a test may have cleared the temporary folder
-        return replace(scope, folder=tempfile.mkdtemp(prefix="test-", dir=scope.folder))
+        return replace(scope, folder=tempfile.mkdtemp(prefix="test-", dir=scope.folder), brand=None)
 
     def history_folder(self) -> str:
         """Make a folder for the history of the run, in that of the run, and return its path."""
@@ -119,6 +121,8 @@ class Run:
     def _give_back(self, folder: str) -> None:
         if self._doors is not None:
             self._doors.close()
+            if self._is_branded:
+                _platforms.set_brand(None)
             if self._environ is None:
                 os.environ.pop(_platforms.MARK, None)
             else:
@@ -138,6 +142,16 @@ class Run:
             _runs.append(self)
             _close_at_exit()
         return self._scope
+
+    def _brand(self, scope: Scope) -> None:
+        """Brand what descends from this process; the brand of a run around this one is enough."""
+        brand = _platforms.new_brand()
+        outer = _platforms.set_brand(brand)
+        if outer is not None:
+            _platforms.set_brand(outer)
+        elif brand is not None:
+            self._is_branded = True
+            self._scope = replace(scope, brand=brand)
 
     def _before_start(self) -> bool:
         if is_at_work():

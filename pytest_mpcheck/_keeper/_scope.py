@@ -1,8 +1,9 @@
 """`Scope`: which processes belong to a run or to a test, and which of those are left alone.
 
-Guarantees: a process belongs to a scope by one of four marks, and by nothing else: a file open in the scope's folder
-(forks inherit it), the folder in the environment that it was started with (programs inherit that), a note of its start,
-or a parent that belongs to it. This process, its ancestors and every keeper never do.
+Guarantees: a process belongs to a scope by one of five marks, and by nothing else: a file open in the scope's folder
+(forks inherit it), the folder in the environment that it was started with (programs inherit that), a brand (everybody
+inherits that, on Linux), a note of its start, or a parent that belongs to it. This process, its
+ancestors and every keeper never do.
 """
 
 from __future__ import annotations
@@ -37,6 +38,7 @@ class Scope:
         session: The session that pytest is in.
         strict: Whether a session of its own does not save a process.
         keep: Patterns of names and command lines of those that are left alone, untold.
+        brand: The brand of all that descends from pytest; ``None`` where there is none.
     """
 
     folder: str
@@ -44,6 +46,7 @@ class Scope:
     session: int
     strict: bool = False
     keep: tuple[str, ...] = ()
+    brand: int | None = None
 
     @classmethod
     def here(cls, folder: str, *, strict: bool = False, keep: tuple[str, ...] = ()) -> Scope:
@@ -55,7 +58,7 @@ class Scope:
     def members(self) -> tuple[Straggler, ...]:
         """Return the living processes that belong to the scope, but for those that `keep` names."""
         noted = self._noted()
-        found = _platforms.find(self.folder, _platforms.MARK, self.pytest, noted)
+        found = _platforms.find(self.folder, _platforms.MARK, self.pytest, noted, self.brand)
         members = tuple(one for one in found if _KEEPER not in one.command and not self._is_kept(one))
         self._note([one.process for one in members if one.process not in noted])
         return members

@@ -20,6 +20,8 @@
 `is_alive(process)`    whether a process, that one and no later one with its pid, has not ended
 `end(process)`         ask a process to end, or kill it; never a later one with its pid
 `find(scope, ...)`     the living processes that carry the mark of a scope, or descend from one that does
+`new_brand()`          a number by which descendants can be known; ``None`` where nothing would pass it on
+`set_brand(brand)`     brand this process and what it starts from now on; gives the brand that it had
 `first_end(...)`       wait until one of some processes has ended, or a word comes through a pipe
 `start_apart(...)`     start a process that is neither child of this one nor in its session
 `doors()`              the functions by which the standard library starts processes
@@ -68,7 +70,9 @@ __all__ = [
     "is_alive",
     "kin",
     "memory_kills",
+    "new_brand",
     "reserve",
+    "set_brand",
     "stacks_file",
     "start_apart",
     "start_token",

@@ -15,7 +15,19 @@ from ._lineage import start_method_of
 if TYPE_CHECKING:
     from .._process_facts import ProcessFacts, Straggler, ThreadWait
 
-__all__ = ["end", "find", "is_alive", "kin", "memory_kills", "stacks_file", "start_token", "tree_of", "waits_of"]
+__all__ = [
+    "end",
+    "find",
+    "is_alive",
+    "kin",
+    "memory_kills",
+    "new_brand",
+    "set_brand",
+    "stacks_file",
+    "start_token",
+    "tree_of",
+    "waits_of",
+]
 
 
 def start_token(pid: int) -> str:
@@ -111,7 +123,9 @@ def end(process: ProcessId, *, kill: bool) -> None:
             (found.kill if kill else found.terminate)()
 
 
-def find(scope: str, mark: str, since: ProcessId, noted: Collection[ProcessId] = ()) -> tuple[Straggler, ...]:
+def find(
+    scope: str, mark: str, since: ProcessId, noted: Collection[ProcessId] = (), brand: int | None = None
+) -> tuple[Straggler, ...]:
     """Find the living processes that belong to a scope.
 
     Args:
@@ -119,6 +133,7 @@ def find(scope: str, mark: str, since: ProcessId, noted: Collection[ProcessId] =
         mark: The name in the environment that says so.
         since: A process older than every one that could belong to it.
         noted: Processes that are known to belong to it.
+        brand: Nothing here.
 
     Returns:
         They and their descendants, the oldest first; this process and its ancestors do not count.
@@ -163,6 +178,16 @@ def _marks(process: Any, mark: str) -> Iterator[str]:
 
 def _lies_in(path: str, scope: str) -> bool:
     return path == scope or path.startswith(scope + os.sep)
+
+
+def new_brand() -> int | None:
+    """Return ``None``: nothing would pass it on."""
+    return None
+
+
+def set_brand(brand: int | None) -> int | None:
+    """Do nothing."""
+    return None
 
 
 def kin() -> Kin | None:

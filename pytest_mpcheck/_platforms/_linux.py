@@ -35,7 +35,9 @@ __all__ = [
     "is_alive",
     "kin",
     "memory_kills",
+    "new_brand",
     "reserve",
+    "set_brand",
     "stacks_file",
     "start_apart",
     "start_token",
@@ -139,7 +141,9 @@ def end(process: ProcessId, *, kill: bool) -> None:
             os.close(handle)
 
 
-def find(scope: str, mark: str, since: ProcessId, noted: Collection[ProcessId] = ()) -> tuple[Straggler, ...]:
+def find(
+    scope: str, mark: str, since: ProcessId, noted: Collection[ProcessId] = (), brand: int | None = None
+) -> tuple[Straggler, ...]:
     """Find the living processes that belong to a scope.
 
     Args:
@@ -147,11 +151,13 @@ def find(scope: str, mark: str, since: ProcessId, noted: Collection[ProcessId] =
         mark: The name in the environment that says so.
         since: A process older than every one that could belong to it.
         noted: Processes that are known to belong to it.
+        brand: A brand that all who have it belong to it by.
 
     Returns:
         They and their descendants, the oldest first; this process and its ancestors do not count.
     """
-    from .._process_facts import Straggler  # children load this module, and have no use for that one
+    from .._process_facts import Straggler  # children load this module, and have no use for these
+    from ._brand import brand_of
 
     oldest = int(since.start_token or 0)
     pids = sorted(int(name) for name in os.listdir("/proc") if name.isdigit())
@@ -163,7 +169,11 @@ def find(scope: str, mark: str, since: ProcessId, noted: Collection[ProcessId] =
     candidates = {pid: stat for pid, stat in stats.items() if pid not in aside and stat.state not in "ZX"}
     known = {(process.pid, process.start_token) for process in noted}
     members = {
-        pid for pid, stat in candidates.items() if (pid, stat.start_token) in known or _has_mark(pid, scope, mark)
+        pid
+        for pid, stat in candidates.items()
+        if (pid, stat.start_token) in known
+        or (brand is not None and brand_of(pid) == brand)
+        or _has_mark(pid, scope, mark)
     }
     grown = True
     while grown:  # a descendant of a member is one; zombies pass that on
@@ -200,6 +210,20 @@ def command_of(pid: int) -> str:
         return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace").strip()
     except OSError:
         return ""
+
+
+def new_brand() -> int | None:
+    """Return a number that nobody has been branded with."""
+    from . import _brand
+
+    return _brand.new_brand()
+
+
+def set_brand(brand: int | None) -> int | None:
+    """Brand this process, so that its descendants are known by it, or take the brand away; return the one it had."""
+    from . import _brand
+
+    return _brand.set_brand(brand)
 
 
 def tree_of(pid: int) -> tuple[ProcessFacts, ...]:
@@ -258,4 +282,5 @@ def reserve(file: int, start: int, length: int) -> None:
     Raises:
         OSError: There is no room.
     """
-    os.posix_fallocate(file, start, length)
+    this: Any = os
+    this.posix_fallocate(file, start, length)

@@ -9,7 +9,19 @@ import sys
 import time
 from collections.abc import Callable
 
-from ._anywhere import end, find, is_alive, kin, memory_kills, stacks_file, start_token, tree_of, waits_of
+from ._anywhere import (
+    end,
+    find,
+    is_alive,
+    kin,
+    memory_kills,
+    new_brand,
+    set_brand,
+    stacks_file,
+    start_token,
+    tree_of,
+    waits_of,
+)
 from ._posix import doors, end_group, end_self, first_end, group_members, start_apart
 from ._watcher import follow_parent
 
@@ -29,7 +41,9 @@ __all__ = [
     "is_alive",
     "kin",
     "memory_kills",
+    "new_brand",
     "reserve",
+    "set_brand",
     "stacks_file",
     "start_apart",
     "start_token",

@@ -58,7 +58,7 @@ def first_end(pipe: int, processes: Sequence[ProcessId]) -> ProcessId | None:
         processes: The processes.
 
     Returns:
-        The process that has ended; ``None`` when the pipe was first.
+        The process that has ended; ``None`` when something had come through the pipe before.
     """
     if sys.platform == "win32":  # pragma: needs windows
         return None
@@ -69,13 +69,15 @@ def first_end(pipe: int, processes: Sequence[ProcessId]) -> ProcessId | None:
             poll.register(handle, select.POLLIN)
     try:
         while True:
-            for process in processes:  # first of all: it may have ended before there was a handle
-                if not _platforms.is_alive(process):
-                    return process
-            if any(fd == pipe for fd, _ in poll.poll(_LOOK if None in handles else None)):
+            # first of all: it may have ended before there was a handle, but not before what it has said
+            ended = next((process for process in processes if not _platforms.is_alive(process)), None)
+            pause = 0 if ended else _LOOK if None in handles else None
+            if any(fd == pipe for fd, _ in poll.poll(pause)):
                 if os.read(pipe, 1):
                     return None
                 poll.unregister(pipe)
+            if ended:
+                return ended
     finally:
         for handle in handles:
             if handle is not None:

@@ -13,7 +13,19 @@ from typing import Any
 
 from .._clock import Deadline, wait_until
 from .._records import ProcessId
-from ._anywhere import end, find, is_alive, kin, memory_kills, stacks_file, start_token, tree_of, waits_of
+from ._anywhere import (
+    end,
+    find,
+    is_alive,
+    kin,
+    memory_kills,
+    new_brand,
+    set_brand,
+    stacks_file,
+    start_token,
+    tree_of,
+    waits_of,
+)
 from ._watcher import follow_parent
 
 __all__ = [
@@ -32,7 +44,9 @@ __all__ = [
     "is_alive",
     "kin",
     "memory_kills",
+    "new_brand",
     "reserve",
+    "set_brand",
     "stacks_file",
     "start_apart",
     "start_token",
@@ -75,6 +89,10 @@ def end_self() -> None:
     os.kill(os.getpid(), 0x10000)  # TerminateProcess, with the exit code by which `multiprocessing` knows its own
 
 
+_LAST_WORD = 0.5
+"""How long a word may take through the pipe that was said before the end, in seconds."""
+
+
 def first_end(pipe: int, processes: Sequence[ProcessId]) -> ProcessId | None:
     """Wait until one of some processes has ended, or something comes through a pipe.
 
@@ -83,10 +101,11 @@ def first_end(pipe: int, processes: Sequence[ProcessId]) -> ProcessId | None:
         processes: The processes.
 
     Returns:
-        The process that has ended; ``None`` when the pipe was first.
+        The process that has ended; ``None`` when something had come through the pipe before.
     """
     words: list[bytes] = []
-    threading.Thread(target=lambda: words.append(os.read(pipe, 1)), name="mpcheck-pipe", daemon=True).start()
+    reader = threading.Thread(target=lambda: words.append(os.read(pipe, 1)), name="mpcheck-pipe", daemon=True)
+    reader.start()
     gone: list[ProcessId] = []
 
     def look() -> bool:
@@ -94,6 +113,7 @@ def first_end(pipe: int, processes: Sequence[ProcessId]) -> ProcessId | None:
         return bool(gone or any(words))
 
     wait_until(look, Deadline(math.inf))
+    reader.join(_LAST_WORD)
     return None if any(words) else gone[0]
 
 
