@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 __all__ = [
     "LIMIT",
     "checkpoint",
+    "epoch",
     "follow",
     "given",
     "here",
@@ -215,6 +216,11 @@ def here() -> tuple[str, int] | None:
 def is_own(key: str) -> bool:
     """Return whether a key is that of this process."""
     return _ring is not None and _ring.key == key
+
+
+def epoch() -> int:
+    """Return the number of the test that listens; 0 when none does."""
+    return _control[0] & EPOCH_MASK
 
 
 def given() -> tuple[str | None, int, int | None, tuple[str, int] | None]:
