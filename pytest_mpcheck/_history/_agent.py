@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["arrive"]
 
 
-def arrive(given, magic, at_once):  # type: ignore[no-untyped-def]  # the code is short: each child has to read it
+def arrive(given: Any, magic: bytes, at_once: bool) -> Any:
     """Return for `_attach.find`: what it is to be told, and what puts back the replaced functions."""
     from multiprocessing.process import BaseProcess
     from multiprocessing.reduction import ForkingPickler
