@@ -88,11 +88,15 @@ class Text(str):
 DATA: tuple[dict[str, Any], ...] = (
     {},
     {"n": 5},
+    {"worker": 2, "n": 5},
+    {"worker": array.array("i", range(3))},
+    {"raw": b"abc", "s": 5},
     {"n": -1, "big": 2**70, "yes": True, "no": None, "x": 0.5, "text": "täxt \udc80", "raw": b"bytes\0\0"},
     {"nested": [1, ("two", {"three": [3.0, None]})]},
     {"array": array.array("i", [1, 2]), "buffer": bytearray(b"s"), "text": Text("s")},
     {"set": {1, 2}, "place": Place(3), "deep": [Place(4)]},
     {"long": "x" * 5000},
+    {Text("key"): 1},
 )
 """What is read as it was recorded."""
 
@@ -117,8 +121,8 @@ def test_what_was_recorded_is_read(mp_process: ProcessFactory, log: Log, mp_star
     chronicle = log.read()
     points = [event for event in chronicle.events if event.name == "point"]
     assert [event.data for event in points] == list(DATA)
-    assert type(points[4].data["buffer"]) is bytearray
-    assert type(points[4].data["text"]) is Text
+    assert type(points[7].data["buffer"]) is bytearray
+    assert type(points[7].data["text"]) is Text
     outer, inner = chronicle.spans()
     assert outer.data == {"n": 1, "result": 5}
     assert inner.data == {"raised": "ValueError"}
@@ -127,7 +131,8 @@ def test_what_was_recorded_is_read(mp_process: ProcessFactory, log: Log, mp_star
     assert chronicle.spans("inner") == (inner,)
     named, sulky, cut, cuts = chronicle.events[-4:]
     assert named.name == "a name that is longer than the fifty-eight bytes of a slot, ä"
-    assert str(sulky.data["lock"]).startswith("<not picklable (TypeError): <unlocked _thread.lock object")
+    assert str(sulky.data["lock"]).endswith(">>")
+    assert ": <unlocked _thread.lock object" in str(sulky.data["lock"])
     assert sulky.data["sulky"] == "<not picklable (RuntimeError): <repr() of it raised RuntimeError>>"
     assert cut.data["text"] == "x" * 200 + "<cut: 1,000,000 characters>"
     assert cut.data["raw"] == b"y" * 200 + b"<cut: 1,000,000 bytes>"
@@ -172,8 +177,8 @@ class TestListening:
 
     def test_tests_are_kept_apart(self, mp_process: ProcessFactory, log: Log) -> None:
         mp_process(record_in_turn, log.folder).result()
-        assert log.names(1) == ["one", "one again", "bound"]
-        assert log.names(2) == ["two", "last"]
+        assert log.names(1) == ["that outlives its test", "one", "one again", "bound"]
+        assert log.names(2) == ["two", "that goes on when nobody listens", "last"]
         assert log.names(3) == []
         assert log.control.generation == 0
 
@@ -246,13 +251,13 @@ def record_many_names(folder: str) -> None:
 
 class TestRoom:
     def test_oldest_make_room_and_are_told(self, mp_process: ProcessFactory, log: Log) -> None:
-        mp_process(record, log.folder, 2000, limit=SMALL).result()
+        mp_process(record, log.folder, 2000, "point", SMALL).result()
         chronicle = log.read()
         assert [event.data["n"] for event in chronicle.events] == list(range(2000 - 512, 2000))
         assert chronicle.sources[1].dropped == 2000 - 512 + 1  # and the mark at the beginning
 
     def test_what_did_not_have_to_make_room_is_not_told(self, mp_process: ProcessFactory, log: Log) -> None:
-        mp_process(record, log.folder, 510, limit=SMALL).result()
+        mp_process(record, log.folder, 510, "point", SMALL).result()
         assert len(log.names()) == 510
         assert log.read().sources[1].dropped == 0
 
@@ -351,7 +356,7 @@ class TestInterruptions:
         handled = mp_process(record_in_a_handler, log.folder).result()
         chronicle = log.read()
         counts = [sum(event.name == name for event in chronicle.events) for name in ("outside", "handler")]
-        assert counts == [3000, handled]
+        assert counts == [3001, handled]
         assert chronicle.sources[1].torn == 0
 
     @pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork")
@@ -389,9 +394,10 @@ class TestInterruptions:
 
 def record_and_acknowledge(folder: str, acknowledged: Any) -> None:
     _log.listen(folder)
-    for number in itertools.count(1):
+    for number in range(1, 20_000):
         checkpoint("point", n=number)
         acknowledged.value = number
+    threading.Event().wait(100)  # to be killed
 
 
 def record_in_threads(folder: str) -> None:
@@ -413,6 +419,7 @@ def record_in_threads(folder: str) -> None:
 def record_in_a_handler(folder: str) -> int:
     _log.listen(folder)
     handled = itertools.count()
+    checkpoint("outside", n=-1)  # a handler that takes longer than its period would never end
     signal.signal(signal.SIGALRM, lambda *_: checkpoint("handler", n=next(handled), text="x" * 50))
     signal.setitimer(signal.ITIMER_REAL, 0.0002, 0.0002)
     for number in range(3000):
@@ -423,6 +430,7 @@ def record_in_a_handler(folder: str) -> int:
 
 def fork_while_a_thread_records(folder: str) -> None:
     _log.listen(folder)
+    checkpoint("parent")
     stop = threading.Event()
 
     def work() -> None:
@@ -454,9 +462,8 @@ def fork_in_the_midst(folder: str) -> None:
     """Fork where a signal handler could: after the ticket was taken, before the record is written."""
     _log.listen(folder)
     checkpoint("point", n=0)
-    where: list[str] = []
     pids: list[int] = []
-    original: Any = _log.crc32
+    original: Any = vars(_log)["crc32"]
 
     def forking(*args: Any) -> int:
         if not pids:
@@ -470,8 +477,6 @@ def fork_in_the_midst(folder: str) -> None:
     if not pids[0]:
         os._exit(0)
     os.waitpid(pids[0], 0)
-    assert where == []
-    pid = -1
     with span("span"):
         pid = os.fork()
     if not pid:
@@ -519,17 +524,15 @@ def record_in_an_interpreter(folder: str) -> None:
 
 def open_twice(folder: str) -> None:
     _log.listen(folder)
-    from pytest_mpcheck._history import _ring
-
-    original = _ring.Ring
+    original = vars(_log)["_new_ring"]
 
     def interrupted(*args: Any) -> Any:
-        vars(_ring)["Ring"] = original
+        vars(_log)["_new_ring"] = original
         ring = original(*args)
         checkpoint("first")  # as a signal handler, or another thread
         return ring
 
-    vars(_ring)["Ring"] = interrupted
+    vars(_log)["_new_ring"] = interrupted
     checkpoint("second")
 
 
@@ -587,11 +590,7 @@ class TestDamage:
     def test_each_flipped_bit_is_counted(self, written: tuple[str, bytes, Chronicle], mp_start_method: str) -> None:
         key, data, _ = written
         whole = self.read_all(key, data)
-        place = (
-            data.index(b"n\xe9\x05".replace(b"\xe9\x05", b"i\5")) // SLOT * SLOT
-            if b"ni\5" in data
-            else FIRST_SLOT + 6 * SLOT
-        )
+        place = FIRST_SLOT + 6 * SLOT
         for bit in range(SLOT * 8):
             copy = bytearray(data)
             copy[place + bit // 8] ^= 1 << bit % 8
@@ -600,23 +599,24 @@ class TestDamage:
 
     @pytest.mark.mp(start_methods=["spawn"])
     def test_damage_is_told(self, written: tuple[str, bytes, Chronicle], mp_start_method: str, log: Log) -> None:
-        key, data, chronicle = written
+        _, data, chronicle = written
         (path,) = log.files()
+        named = chronicle.sources[1].name
         half = bytearray(data)
-        end = len(data.rstrip(b"\0")) // SLOT * SLOT + SLOT
+        end = -(-len(data.rstrip(b"\0")) // SLOT) * SLOT
         half[end : end + 20] = half[end - SLOT : end - SLOT + 20]  # killed while it wrote the next one
         for copy, torn, source in (
-            (bytes(half), 1, "Process"),
+            (bytes(half), 1, named),
             (b"\0" * 16 + data[16:], 1, ""),  # the head is gone
             (data[:16] + bytes(TALLY - 16) + data[TALLY:], 1, ""),  # killed while it wrote the head
-            (data[:TALLY] + bytes(SLOT) + data[TALLY + SLOT :], 0, "Process"),
-            (data[: end + SLOT], 1, "Process"),  # cut where nothing is yet
+            (data[:TALLY] + bytes(SLOT) + data[TALLY + SLOT :], 0, named),
+            (data[: end + SLOT], 1, named),  # cut where nothing is yet
         ):
             path.write_bytes(copy)
             found = log.read()
             assert [event.data for event in found.events] == [event.data for event in chronicle.events]
             assert found.sources[1].torn == torn
-            assert found.sources[1].name.startswith(source)
+            assert found.sources[1].name == source
         path.write_bytes(data[:100])
         path.with_name("another file").write_bytes(data)
         path.with_name("1-1").mkdir()
@@ -648,6 +648,8 @@ def damaged(data: bytes, used: int, chance: random.Random) -> bytes:
     for _ in range(chance.randrange(1, 4)):
         way = chance.randrange(6)
         place, other = chance.randrange(used), chance.randrange(used)
+        if place >= len(copy) - SLOT or other >= len(copy) - SLOT:
+            continue  # that is gone
         slot, another = place // SLOT * SLOT, other // SLOT * SLOT
         if way == 0:
             copy[place] ^= 1 << chance.randrange(8)
@@ -702,7 +704,6 @@ class TestOrder:
         mp_process(record_after, log.folder, place).result()
         chronicle = log.read()
         assert [link.kind for link in chronicle.links] == ["start", "join"]
-        first, second = chronicle.sources[1:]
         assert [event.name for event in chronicle.events] == ["here", "later", "after"]
         start, join = chronicle.links
         here, later, after = chronicle.events

@@ -461,7 +461,7 @@ def test_at_its_end_a_test_owes_what_it_wanted(pytester: pytest.Pytester) -> Non
             "*kill_at('there') was never reached; it was made at test_it.py:7 in test_never_reached",
             "*names that were seen: 'here'*",
             "*what to do: correct the name*",
-            "*hold('here') was never released: process 'ForkProcess-*' (pid *) was still held there at the end of the *",
+            "*hold('here') was never released: process 'ForkProcess-*' (pid *) was still held there at the end *",
             "*assert <Hold at 'here', reached by 'ForkProcess-*' (pid *)> is None",
         ]
     )

@@ -17,6 +17,8 @@ from typing import Any
 import pytest
 
 from pytest_mpcheck import MpcheckError, assert_exited, checkpoint
+from pytest_mpcheck._history import _watch
+from pytest_mpcheck._history._watch import is_watching, watch_only
 from pytest_mpcheck.fixtures import ProcessFactory
 
 SOURCE = '''
@@ -321,6 +323,58 @@ class TestKinds:
         importlib.invalidate_caches()
         with pytest.raises(ModuleNotFoundError):
             shop()
+
+    def test_watch_that_begins_while_its_module_is_imported(self, mp_history: Any, shop: Any) -> None:
+        path = Path(shop().__file__)
+        mp_history.watch("mpcheck_shop:price")
+        names = [f"mpcheck_shop:{name}" for name in ("price", "stored", "cached")]
+        path.write_text(
+            f"{SOURCE}\nfrom pytest_mpcheck._history import _watch\n_watch.watch_only({names})\n", encoding="utf-8"
+        )
+        checkpoint("heard:")  # from here on nothing changes what is watched
+        module = importlib.reload(shop())
+        module.stored(1)
+        module.cached(1)
+        assert [name for _, name in spans_of(mp_history)[1:]] == ["stored", "stored", "cached", "cached"]
+        mp_history.close()
+        assert not is_watching()
+
+    def test_what_is_never_imported_and_what_is_no_module_of_code(self, mp_history: Any, shop: Any) -> None:
+        (Path(shop().__file__).parent / "mpcheck_namespace").mkdir()
+        importlib.invalidate_caches()
+        watch_only(["mpcheck_namespace:f", "mpcheck_no_such_module:f", "mpcheck_shop:stored"])
+        assert importlib.import_module("mpcheck_namespace").__file__ is None
+        importlib.reload(shop())
+        watch_only([])
+        assert not is_watching()
+
+    def test_another_thread_hears_of_a_watch_at_the_same_time(
+        self, mp_history: Any, shop: Any, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        names, others = ["mpcheck_shop:stored", "mpcheck_shop:price"], [[], ["mpcheck_shop:stored"]]
+
+        class Slow(_watch._Watch):
+            def __init__(self, name: str) -> None:
+                super().__init__(name)
+                if others and others[-1]:
+                    watch_only(others.pop())
+
+            def stop(self) -> None:
+                super().stop()
+                if others:
+                    watch_only(others.pop())
+
+        monkeypatch.setattr(_watch, "_Watch", Slow)
+        module = shop()
+        codes = module.stored.__code__, module.price.__code__
+        checkpoint("heard:")
+        watch_only(names)
+        module.stored(1)
+        module.price(1)
+        assert sorted(name for _, name in spans_of(mp_history)[1:]) == ["price", "price", "stored", "stored"]
+        watch_only([])
+        assert (module.stored.__code__, module.price.__code__) == codes
+        assert not is_watching()
 
     @pytest.mark.parametrize("name", ["time:sleep", "os:getpid", "os:open", "os.path:exists", "marshal:dumps"])
     def test_what_the_log_itself_calls_may_be_watched(

@@ -7,6 +7,7 @@ raises nothing but `Unreadable`, and only for what `write` has not written.
 
 from __future__ import annotations
 
+import contextlib
 import marshal
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
@@ -38,9 +39,11 @@ def write(data: dict[Any, Any], limit: int = LENGTH_MAX) -> tuple[bytes, bool]:
         The bytes, and whether some of the values are pickled.
     """
     if all(value.__class__ in PLAIN for value in data.values()):
-        written = marshal.dumps(data, MARSHAL)
-        if len(written) <= ROOM:
-            return written, False
+        with contextlib.suppress(ValueError):  # a key may be more than a text
+            for version in (MARSHAL, MARSHAL_SHORT):
+                written = marshal.dumps(data, version)
+                if len(written) <= ROOM:
+                    return written, False
     plain, packed = _split(data)
     written = _join(plain, packed)
     if len(written) > limit:
@@ -52,7 +55,8 @@ def write(data: dict[Any, Any], limit: int = LENGTH_MAX) -> tuple[bytes, bool]:
 def _split(data: Mapping[Any, Any]) -> tuple[dict[Any, Any], dict[Any, bytes]]:
     plain: dict[Any, Any] = {}
     packed: dict[Any, bytes] = {}
-    for key, value in data.items():
+    for given, value in data.items():
+        key = given if type(given) is int else str.__str__(given)
         if _is_plain(value, 20):
             plain[key] = value
             continue

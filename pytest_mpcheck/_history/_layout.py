@@ -1,7 +1,7 @@
 """How a file of the log is laid out: a head, the names, and a ring of slots; and what the control file holds.
 
 A file has a page for its head, then `NAMES` slots for names, then slots for records up to its end. Every slot has 64
-bytes, the last four of them a checksum. A record that is longer than a slot goes on in further slots, its parts, each
+bytes, the last of them a checksum. A record that is longer than a slot goes on in further slots, its parts, each
 of which says which record it belongs to, and which part of it this is. Tickets are places: the first record has the
 ticket `FIRST_SLOT`; past the end of the ring it begins again at the beginning.
 
@@ -93,28 +93,28 @@ FIRST_SLOT = NAMES_START + NAMES * 64
 
 SLOT = 64
 
-RECORD = Struct("@QQQQ28sI")
+RECORD = Struct("@QQQQ24sq")
 """A record: ticket, time, thread, what it is, data, checksum. What it is: its kind, the number of its name, its epoch.
 
-The ticket is the place that the record would have in a file without an end. The checksum is that of the data, seeded
-with the hash of the rest, which costs half of what the checksum of all bytes does: it is made for every event. (The
-hash of numbers is the same in every process, but not in every implementation of Python: what another one has written is
-read as damaged.) In a part, the time is the ticket of its record, and the thread is which part of it this is.
+The ticket is the place that the record would have in a file without an end. The checksum is the hash of the numbers and
+of the CRC of the data, which costs half of what the CRC of all bytes does: it is made for every event. (The hash of
+numbers is the same in every process, but not in every implementation of Python: what another one has written is read as
+damaged.) In a part, the time is the ticket of its record, and the thread is which part of it this is.
 """
 
-ROOM = 28
+ROOM = 24
 """How many bytes of data go into a record of one slot."""
 
 NAME_SHIFT, EPOCH_SHIFT = 8, 32
 """Where in what a record is the number of its name and its epoch begin."""
 
-LONG_DATA = Struct("@II20s")
+LONG_DATA = Struct("@II16s")
 """What the data of a longer record begin with: their length, their checksum, and the first of them."""
 
-LONG_ROOM = 20
+LONG_ROOM = 16
 
 SEALED = Struct("@60sI")
-"""A slot that is no record: its body, and the checksum of that."""
+"""A slot that is no record: its body, and the checksum of that, seeded with its place."""
 
 NAME_BODY = Struct("@H58s")
 """A name: its length, and the name."""

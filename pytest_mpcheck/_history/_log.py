@@ -16,7 +16,21 @@ from collections.abc import Callable, Mapping, Sequence
 from marshal import dumps as _dumps
 from time import monotonic_ns as _now  # unless the clock of events is another one; see `_hear`
 
-from ._layout import BEGIN, END, EPOCH_MASK, KEY, LINK, MARK, MARSHAL, PLAIN, POINT, RECORD, ROOM, VARIABLE
+from ._layout import (
+    BEGIN,
+    END,
+    EPOCH_MASK,
+    KEY,
+    LINK,
+    MARK,
+    MARSHAL,
+    MARSHAL_SHORT,
+    PLAIN,
+    POINT,
+    RECORD,
+    ROOM,
+    VARIABLE,
+)
 
 TYPE_CHECKING = False  # typing itself would cost every child a millisecond
 if TYPE_CHECKING:
@@ -50,6 +64,8 @@ _pack_into = RECORD.pack_into
 _MARK_OF_BYTES = ord("s")
 """What `marshal` puts before bytes, and, alas, before whatever shows its memory: an array, a number of numpy's."""
 
+_TOO_LONG = bytes(ROOM + 1)
+
 _control: Sequence[int] = (0,)
 _heard = _UNHEARD
 """The control word that was heard last."""
@@ -66,6 +82,7 @@ _method = ""
 _limit = LIMIT
 _ring: Ring | None = None
 _rings: dict[str, Ring] = {}
+_new_ring: Callable[[str, str, str, int], Ring]
 _has_rules = False
 _watches_forks = False
 _at_fork: tuple[str, int] | None = None
@@ -78,7 +95,8 @@ def checkpoint(name: str, /, **data: object) -> None:
         name: What the event is called.
         data: What is to be known of it.
     """
-    if _control[0] != _heard:
+    word = _control[0]
+    if word is not _heard and word != _heard:
         _hear()
     if _state is None:
         return None
@@ -91,12 +109,10 @@ def checkpoint(name: str, /, **data: object) -> None:
             written = _dumps(data, MARSHAL)
         except ValueError:
             return _record_any(name, data)
-        if len(written) > ROOM:
-            return _record_any(name, data)
-        if _MARK_OF_BYTES in written:  # or so it seems
-            for value in data.values():
-                if value.__class__ not in PLAIN:
-                    return _record_any(name, data)
+        if len(written) > ROOM or _MARK_OF_BYTES in written:  # or so it seems
+            written = _shortest(data, written)
+            if len(written) > ROOM:
+                return _record_any(name, data)
     else:
         written = b""
     place = ticket = advance()
@@ -105,8 +121,9 @@ def checkpoint(name: str, /, **data: object) -> None:
     at = _now()
     thread = get_ident()
     try:
-        _pack_into(memory, place, ticket, at, thread, label, written, crc32(written, hash((ticket, at, thread, label))))
-    except ValueError:  # the memory is that of another process: a signal handler has forked this one
+        checksum = hash((ticket, at, thread, label, crc32(written)))
+        _pack_into(memory, place, ticket, at, thread, label, written, checksum)
+    except (TypeError, ValueError):  # the memory is that of another process: a signal handler has forked this one
         _record_any(name, data)
 
 
@@ -144,7 +161,7 @@ class span:  # noqa: N801  # it reads like a function
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         """End."""
-        if self._begin < 0 or not listens() or self._epoch != _epoch or self._ring is not _ring:
+        if self._begin < 0 or self._ring is not _ring or not listens() or self._epoch != _epoch:
             return  # nobody has listened, or the test is over, or this is a copy of the process that has begun it
         noted = {0: self._begin, **self._noted}
         if kind is not None:
@@ -163,9 +180,11 @@ def listen(
         start_method: How this process was started.
         limit: How large the file of a source may become, in bytes.
     """
-    global _folder, _origin, _method, _control, _ring, _epoch, _limit  # noqa: PLW0603  # the state of this process
+    global _folder, _origin, _method, _control, _ring, _epoch, _limit, _new_ring  # noqa: PLW0603  # of this process
     from ._control import open_word
+    from ._ring import Ring  # now: a child that is forked while a thread imports it would wait for it for ever
 
+    _new_ring = Ring
     _forget()
     _folder, _origin, _method, _limit = folder, origin, start_method, limit or _limit
     _ring = _rings.get(folder) if folder else None
@@ -263,6 +282,14 @@ def _record_first(name: str, data: Mapping[str, object]) -> None:
             labels[name] = label
 
 
+def _shortest(data: dict[str, Any], written: bytes) -> bytes:
+    """Return data as they were written or, if that is too long, in the shorter way; too long if they are not plain."""
+    for value in data.values():
+        if value.__class__ not in PLAIN:
+            return _TOO_LONG
+    return written if len(written) <= ROOM else _dumps(data, MARSHAL_SHORT)
+
+
 def _record_any(name: str, data: Mapping[str, object]) -> None:
     if listens():  # by now this may be another process
         _record(POINT, name, data, _epoch)
@@ -326,18 +353,9 @@ def _is_expected() -> bool:
 
 def _open(folder: str) -> Ring:
     """Make the file of this source."""
-    from .. import _platforms
-    from ._ring import Ring
-
     processes = sys.modules.get("multiprocessing.process")
-    pid = os.getpid()
-    facts = {
-        "pid": pid,
-        "start_token": _platforms.start_token(pid),
-        "name": processes.current_process().name if processes else "MainProcess",
-        "start_method": _method,
-    }
-    ring = Ring(folder, facts, _limit)
+    name = processes.current_process().name if processes else "MainProcess"
+    ring = _new_ring(folder, name, _method, _limit)
     first = _rings.setdefault(folder, ring)
     if first is not ring:  # another thread was faster, or a signal handler
         ring.discard()

@@ -65,7 +65,8 @@ class Ring:
 
     Args:
         folder: The folder of the log.
-        facts: What its head tells of the source.
+        name: The name of the process.
+        start_method: How it was started.
         limit: How large the file may become, in bytes.
 
     Attributes:
@@ -79,8 +80,10 @@ class Ring:
         OSError: There is no such folder, or no room.
     """
 
-    def __init__(self, folder: str, facts: Mapping[str, object], limit: int) -> None:
-        stem = f"{facts['pid']}-{facts['start_token']}"
+    def __init__(self, folder: str, name: str, start_method: str, limit: int) -> None:
+        pid = os.getpid()
+        token = _platforms.start_token(pid)
+        stem = f"{pid}-{token}"
         for number in count():  # pragma: no branch
             self.key = f"{stem}-{number}" if number else stem
             self._path = os.path.join(folder, self.key)
@@ -98,7 +101,8 @@ class Ring:
             self._close()
             os.unlink(self._path)
             raise
-        told = marshal.dumps({**facts, "size": self._size}, MARSHAL_SHORT)
+        facts = {"pid": pid, "start_token": token, "name": name, "start_method": start_method, "size": self._size}
+        told = marshal.dumps(facts, MARSHAL_SHORT)
         self.mapped[HEAD.size : HEAD.size + len(told)] = told
         HEAD.pack_into(self.mapped, 0, MAGIC, len(told), crc32(told))
         self._tickets = count(FIRST_SLOT, SLOT)
@@ -183,7 +187,7 @@ class Ring:
             written = b""
         try:
             return self._write(label, written)
-        except ValueError:  # the memory is that of another process: a signal handler has forked this one
+        except (TypeError, ValueError):  # the memory is that of another process: a signal handler has forked this one
             from ._log import record_again
 
             return record_again(kind, name, data)
@@ -202,7 +206,7 @@ class Ring:
 
     def _put(self, ticket: int, at: int, thread: int, label: int, written: bytes) -> int:
         place = ticket if ticket < self.room else self.place_of(ticket)
-        checksum = crc32(written, hash((ticket, at, thread, label)))
+        checksum = hash((ticket, at, thread, label, crc32(written)))
         RECORD.pack_into(self.mapped, place, ticket, at, thread, label, written, checksum)
         return sequence_of(ticket)
 
@@ -227,7 +231,7 @@ class Ring:
         self._seal(TALLY, TALLY_BODY.pack(self._size, self._reserved, self._parts))
 
     def _seal(self, place: int, body: bytes) -> None:
-        SEALED.pack_into(self.mapped, place, body, crc32(body))
+        SEALED.pack_into(self.mapped, place, body, crc32(body, place))
 
 
 def sequence_of(ticket: int) -> int:

@@ -197,7 +197,7 @@ def _begin(head: bytes, epoch: int) -> tuple[int, int]:
 def _sealed(data: bytes, place: int, body: Struct) -> Any:
     """Return what a slot tells; ``None`` when it is damaged, or there is none."""
     packed, checksum = SEALED.unpack_from(data, place)
-    return body.unpack(packed) if crc32(packed) == checksum else None
+    return body.unpack(packed) if crc32(packed, place) == checksum else None
 
 
 def _at(file: IO[bytes], place: int, length: int) -> bytes:
@@ -229,7 +229,7 @@ def _look_again(file: IO[bytes], place: int, slots: _Slots) -> None:
 def _is_whole(fields: tuple[Any, ...]) -> bool:
     kind = fields[3] & 0xFF
     data = fields[4] if kind == PART or kind & LONG else fields[4].rstrip(b"\0")
-    whole: bool = crc32(data, hash(fields[:4])) == fields[5]
+    whole: bool = hash((*fields[:4], crc32(data))) == fields[5]
     return whole
 
 

@@ -220,6 +220,7 @@ def watch_only(names: Iterable[str], *, strict: bool = False) -> None:
         MpcheckError: There is such a name.
     """
     wanted = set(names)
+    _stay_first(bool(wanted))  # a module that another thread imports meanwhile is heard of
     for name in wanted.difference(_watches):
         watch = _Watch(name)
         if _watches.setdefault(name, watch) is watch:  # else another thread has come in between
@@ -227,12 +228,12 @@ def watch_only(names: Iterable[str], *, strict: bool = False) -> None:
                 watch.start(strict=strict)
             except MpcheckError:
                 del _watches[name]
+                _stay_first(bool(_watches))
                 raise
     for name in set(_watches).difference(wanted):
         ended = _watches.pop(name, None)
         if ended is not None:
             ended.stop()
-    _stay_first(bool(_watches))
 
 
 def is_watching() -> bool:
