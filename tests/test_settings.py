@@ -74,8 +74,10 @@ BAD: list[tuple[str, object, str]] = [
     (
         "history_limit",
         "63kB",
-        "history limit '63kB' from here is too small for a history: give a number of bytes, 64kB at least, such as "
-        "64MB",
+        (
+            "history limit '63kB' from here is too small for a history: give a number of bytes, 64kB at least, "
+            "such as 64MB"
+        ),
     ),
     ("platform", "beos", "unknown platform 'beos' from here: there is linux, macos, windows"),
     ("platform", "linux,macos", "'linux,macos' from here names no platform: give one of linux, macos, windows"),
