@@ -12,17 +12,16 @@ import sys
 from . import _log, _ways
 from ._layout import KEY, VARIABLE
 from ._messages import receive
-from ._stowaway import see_off
-from ._ways import replace_all
+from ._ways import start
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-__all__ = ["attach", "find", "receive", "replace_all", "see_off"]
+__all__ = ["attach", "find", "receive", "start"]
 
 
-def find(agent: dict[str, Any] | None = None) -> None:
+def find(agent: tuple[Any, ...] | None = None) -> None:
     """Find the log of this process, and record into it.
 
     Args:
@@ -34,9 +33,11 @@ def find(agent: dict[str, Any] | None = None) -> None:
     processes = sys.modules.get("multiprocessing.process")
     process = processes.current_process() if processes else None
     found: Any = agent or (process._config.get(KEY) if process else None)
-    if isinstance(found, dict):
-        found["leave"]()
-        attach(*found["given"], start_method=getattr(process, "_start_method", "") or "")
+    if isinstance(found, tuple):
+        given, leave = found
+        if leave is not None:
+            leave()
+        attach(*given, start_method=getattr(process, "_start_method", "") or "")
     elif named := os.environ.get(VARIABLE):
         attach(*_read(named))
 

@@ -24,7 +24,19 @@ if TYPE_CHECKING:
 
     from ._ring import Ring
 
-__all__ = ["LIMIT", "checkpoint", "follow", "given", "here", "is_own", "listen", "listens", "record_again", "set_epoch"]
+__all__ = [
+    "LIMIT",
+    "checkpoint",
+    "epoch",
+    "follow",
+    "given",
+    "here",
+    "is_own",
+    "listen",
+    "listens",
+    "record_again",
+    "set_epoch",
+]
 
 LIMIT = 64 * 1024 * 1024
 """How large the file of a source may become, in bytes, where nobody says."""
@@ -164,6 +176,11 @@ def here() -> tuple[str, int] | None:
 def is_own(key: str) -> bool:
     """Return whether a key is that of this process."""
     return _ring is not None and _ring.key == key
+
+
+def epoch() -> int:
+    """Return the number of the test that listens; 0 when none does."""
+    return _control[0] & EPOCH_MASK
 
 
 def given() -> tuple[str | None, int, int | None, tuple[str, int] | None]:

@@ -8,6 +8,7 @@ children know all of it anyway.
 
 from __future__ import annotations
 
+import copyreg
 import marshal
 import os
 import sys
@@ -23,26 +24,36 @@ if TYPE_CHECKING:
 
 __all__ = ["address", "see_off"]
 
-_EXPRESSION = (
-    "type(lambda: 0)(__import__('marshal').loads(code), globals())(given, magic, at_once=at_once) "
-    "if __import__('sys').implementation.cache_tag == tag else None"
-)
-"""What becomes of it in the child; a child of another Python could not read the code."""
-
 _CODE = marshal.dumps(arrive.__code__)
+
+
+class _Call:
+    """What the child calls when it reads this: nothing is compiled there, and nothing imported that it has not."""
+
+    def __init__(self, function: Any, *args: Any) -> None:
+        self._reduced = function, args
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return self._reduced
+
+    def __call__(self) -> None:
+        """Pickle wants what is called to be callable here, too."""
+
+
+_FUNCTION_TYPE = _Call(type, copyreg.pickle)
+_ARRIVE = _Call(_FUNCTION_TYPE, _Call(marshal.loads, _CODE), {"__builtins__": _Call(__import__, "builtins")})
 
 
 class _Stowaway:
     def __reduce__(self) -> tuple[Any, ...]:
+        from multiprocessing.spawn import get_executable
+
+        given = _log.given()
+        is_heard = given[2] in (None, _log.epoch())
+        if not is_heard or os.fsdecode(get_executable()) != sys.executable:  # another Python may not read the code
+            return tuple, ((given, None),)
         watch = sys.modules.get(f"{__package__}._watch")
-        baggage = {
-            "code": _CODE,
-            "given": _log.given(),
-            "magic": MAGIC,
-            "at_once": watch is not None and watch.is_watching(),
-            "tag": sys.implementation.cache_tag,
-        }
-        return eval, (_EXPRESSION, baggage)
+        return _ARRIVE, (given, MAGIC, watch is not None and watch.is_watching())
 
 
 def see_off(process: Any) -> None:

@@ -21,19 +21,30 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-__all__ = ["close", "open_all", "replace_all"]
+__all__ = ["close", "open_all", "start"]
 
 
-def _starting(start: Callable[..., Any]) -> Callable[..., Any]:
-    @functools.wraps(start)
+def start(original: Callable[..., Any], process: Any) -> Any:
+    """Start a process.
+
+    Args:
+        original: `BaseProcess.start`, as it was.
+        process: The process.
+    """
+    __tracebackhide__ = True
+    _replace_all()
+    see_off(process)
+    try:
+        return original(process)
+    finally:
+        _replace_all()  # it has imported what its start method needs
+
+
+def _starting(original: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(original)
     def starting(process: Any) -> Any:
         __tracebackhide__ = True
-        replace_all()
-        see_off(process)
-        try:
-            return start(process)
-        finally:
-            replace_all()  # it has imported what its start method needs
+        return start(original, process)
 
     return starting
 
@@ -154,7 +165,7 @@ def open_all() -> None:
     """Begin to take notice. What was opened twice is to be closed twice."""
     global _users  # noqa: PLW0603
     _users += 1
-    replace_all()
+    _replace_all()
 
 
 def close() -> None:
@@ -170,7 +181,7 @@ def close() -> None:
     _replaced.clear()
 
 
-def replace_all() -> None:
+def _replace_all() -> None:
     """Take notice of what has been imported meanwhile, too."""
     for module, class_name, name, make in _WAYS:
         if module in sys.modules and (module, class_name, name) not in _replaced:
