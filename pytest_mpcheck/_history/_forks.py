@@ -37,4 +37,4 @@ def _after_fork() -> None:
     _log._ring = None
     _log._epoch = 0
     _log._origin, _log._method = _before, "fork"
-    _log._forget()
+    _log._heard = _log._UNHEARD

@@ -41,7 +41,7 @@ __all__ = [
 LIMIT = 64 * 1024 * 1024
 """How large the file of a source may become, in bytes, where nobody says."""
 
-_UNHEARD = -1
+_UNHEARD = -1  # look at the control word anew, with the next event
 
 _pack_into = RECORD.pack_into
 
@@ -51,8 +51,7 @@ _MARK_OF_BYTES = ord("s")
 _TOO_LONG = bytes(ROOM + 1)
 
 _control: Sequence[int] = (0,)
-_heard = _UNHEARD
-"""The control word that was heard last."""
+_heard = _UNHEARD  # the control word that was heard last
 _state: tuple[Any, Any, Callable[[], int], int, Callable[[str], int | None]] | None = None
 """What a checkpoint needs while somebody listens: ring, memory, tickets, room, and what events are by their names."""
 _labels: dict[str, int] = {}
@@ -120,13 +119,13 @@ def listen(
         start_method: How this process was started.
         limit: How large the file of a source may become, in bytes.
     """
-    global _folder, _origin, _method, _control, _ring, _epoch, _limit, _new_ring  # noqa: PLW0603  # of this process
+    global _folder, _origin, _method, _control, _ring, _heard, _epoch, _limit, _new_ring  # noqa: PLW0603
     from ._control import open_word
     from ._forks import watch_forks
     from ._ring import Ring  # now: a child that is forked while a thread imports it would wait for it for ever
 
     _new_ring = Ring
-    _forget()
+    _heard = _UNHEARD
     _folder, _origin, _method, _limit = folder, origin, start_method, limit or _limit
     _ring = _rings.get(folder) if folder else None
     _epoch = 0
@@ -150,9 +149,8 @@ def set_epoch(number: int | None, knowing: Callable[[Callable[..., int]], Callab
         number: The epoch of the test; ``None``: the one that listens.
         knowing: Makes of what records a function that knows of threads which belong to other tests.
     """
-    global _bound, _knowing
-    _bound, _knowing = number, knowing
-    _forget()
+    global _bound, _knowing, _heard
+    _bound, _knowing, _heard = number, knowing, _UNHEARD
 
 
 def listens() -> bool:
@@ -198,12 +196,6 @@ def follow(kind: str, key: str, sequence: int = -1) -> None:
     """
     if listens():
         _record(LINK, kind, {0: key, 1: sequence}, _epoch)
-
-
-def _forget() -> None:
-    """Look at the control word anew, with the next event."""
-    global _heard  # noqa: PLW0603
-    _heard = _UNHEARD
 
 
 def _record_first(name: str, data: Mapping[str, object]) -> None:
