@@ -147,9 +147,9 @@ def read_source(key: str, file: IO[bytes], epoch: int) -> SourceFile | None:
     place = FIRST_SLOT + (begin - FIRST_SLOT) % size
     slots = _Slots()
     if begin and _is_record(_at(file, place, SLOT), begin):  # then nothing older need be read
-        _sort(file, place, min(reserved, end), slots)
-        if slots.last >= begin - place + size - SLOT:
+        if any(_at(file, FIRST_SLOT + size - SLOT, SLOT)):  # it goes on at the beginning, or will soon
             _sort(file, FIRST_SLOT, place, slots)
+        _sort(file, place, min(reserved, end), slots)
     else:
         _sort(file, FIRST_SLOT, min(reserved, end), slots)
     names = _names(_at(file, 0, FIRST_SLOT))  # now: some may be newer than the first look
@@ -206,14 +206,17 @@ def _at(file: IO[bytes], place: int, length: int) -> bytes:
 
 
 def _sort(file: IO[bytes], start: int, end: int, slots: _Slots) -> None:
-    """Sort in what stands in a part of a file."""
-    for place in range(start, end, _BLOCK):
+    """Sort in what stands in a part of a file.
+
+    The last of it is read first: so whatever is being written meanwhile, there is nothing without what came before it.
+    """
+    for place in reversed(range(start, end, _BLOCK)):
         block = _at(file, place, min(_BLOCK, end - place))
         block = block[: -(-len(block.rstrip(b"\0")) // SLOT) * SLOT]
         for index, fields in enumerate(RECORD.iter_unpack(block)):
             if _is_whole(fields):
                 slots.put(fields)
-            elif any(fields[:4]) or fields[5] or any(fields[4]):
+            else:
                 _look_again(file, place + index * SLOT, slots)
 
 
@@ -223,7 +226,8 @@ def _look_again(file: IO[bytes], place: int, slots: _Slots) -> None:
         if _is_whole(fields):
             slots.put(fields)
             return
-    slots.damaged.append(place)
+    if any(fields[:4]) or fields[5] or any(fields[4]):
+        slots.damaged.append(place)
 
 
 def _is_whole(fields: tuple[Any, ...]) -> bool:
