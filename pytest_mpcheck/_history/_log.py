@@ -111,7 +111,7 @@ def checkpoint(name: str, /, **data: object) -> None:
 def listen(
     folder: str | None, origin: tuple[str, int] | None = None, *, start_method: str = "", limit: int | None = None
 ) -> None:
-    """Record into a log from now on.
+    """Record into a log from now on, bound to no test of it (`set_epoch`).
 
     Args:
         folder: Its folder; ``None``: none.
@@ -119,7 +119,7 @@ def listen(
         start_method: How this process was started.
         limit: How large the file of a source may become, in bytes.
     """
-    global _folder, _origin, _method, _control, _ring, _heard, _epoch, _limit, _new_ring  # noqa: PLW0603
+    global _folder, _origin, _method, _control, _ring, _heard, _epoch, _bound, _knowing, _limit, _new_ring  # noqa: PLW0603
     from ._control import open_word
     from ._forks import watch_forks
     from ._ring import Ring  # now: a child that is forked while a thread imports it would wait for it for ever
@@ -128,7 +128,7 @@ def listen(
     _heard = _UNHEARD
     _folder, _origin, _method, _limit = folder, origin, start_method, limit or _limit
     _ring = _rings.get(folder) if folder else None
-    _epoch = 0
+    _epoch, _bound, _knowing = 0, None, None
     _control = (0,)
     if folder:
         watch_forks()
