@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     )
     from ._history._chronicle import Event, Span
     from ._history._holds import Hold
-    from ._history._log import checkpoint, span
+    from ._history._log import checkpoint
+    from ._history._span import span
     from ._ordering import History
     from ._process_facts import ProcessFacts
     from ._records import (
@@ -84,7 +85,8 @@ _HOMES = {
     "ProcessFacts": "._process_facts",
     "WorkerDied": "._children._executor",
     **dict.fromkeys(("Event", "Span"), "._history._chronicle"),
-    **dict.fromkeys(("checkpoint", "span"), "._history._log"),
+    "checkpoint": "._history._log",
+    "span": "._history._span",
     **dict.fromkeys(("assert_exited", "assert_isolated", "assert_joined", "assert_lines"), "._checks"),
     **dict.fromkeys(
         ("BadSetting", "ChildDied", "ChildStuck", "MpcheckError", "NoSuchWorkers", "NotPicklable", "UnseenFailure"),

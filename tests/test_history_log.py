@@ -20,7 +20,7 @@ from typing import Any
 import pytest
 
 from pytest_mpcheck import MpcheckError, _platforms, assert_exited, checkpoint, span
-from pytest_mpcheck._history import _log
+from pytest_mpcheck._history import _log, _ring, _slots
 from pytest_mpcheck._history._chronicle import Chronicle, Event, EventId, Link
 from pytest_mpcheck._history._control import Control
 from pytest_mpcheck._history._data import Unreadable, read, write
@@ -85,6 +85,10 @@ class Text(str):
     __slots__ = ()
 
 
+def deep(levels: int) -> Any:
+    return [deep(levels - 1)] if levels else []
+
+
 DATA: tuple[dict[str, Any], ...] = (
     {},
     {"n": 5},
@@ -97,6 +101,7 @@ DATA: tuple[dict[str, Any], ...] = (
     {"set": {1, 2}, "place": Place(3), "deep": [Place(4)]},
     {"long": "x" * 5000},
     {Text("key"): 1},
+    {"deep": deep(30)},
 )
 """What is read as it was recorded."""
 
@@ -181,6 +186,7 @@ class TestListening:
         assert log.names(2) == ["two", "that goes on when nobody listens", "last"]
         assert log.names(3) == []
         assert log.control.generation == 0
+        assert log.control.epoch == 2
 
     def test_folder_that_has_gone_is_nobody_who_listens(self, mp_process: ProcessFactory, log: Log) -> None:
         mp_process(record_without_a_folder, log.folder).result()
@@ -374,8 +380,11 @@ class TestInterruptions:
         assert {chronicle.sources[link.after.source].start_method for link in starts} == {"fork"}
 
     @pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork")
-    def test_signal_handler_forks_while_a_record_is_written(self, mp_process: ProcessFactory, log: Log) -> None:
-        mp_process(fork_in_the_midst, log.folder).result()
+    @pytest.mark.parametrize("text", ["", "x" * 100], ids=["short", "long"])
+    def test_signal_handler_forks_while_a_record_is_written(
+        self, mp_process: ProcessFactory, log: Log, text: str
+    ) -> None:
+        mp_process(fork_in_the_midst, log.folder, (_ring if text else _log).__name__, text).result()
         chronicle = log.read()
         parent, child = chronicle.sources[1:]
         of = {
@@ -458,12 +467,12 @@ def fork(do: Callable[[], None]) -> None:
     os.waitpid(pid, 0)
 
 
-def fork_in_the_midst(folder: str) -> None:
+def fork_in_the_midst(folder: str, module: str, text: str) -> None:
     """Fork where a signal handler could: after the ticket was taken, before the record is written."""
     _log.listen(folder)
     checkpoint("point", n=0)
     pids: list[int] = []
-    original: Any = vars(_log)["crc32"]
+    original: Any = vars(sys.modules[module])["crc32"]
 
     def forking(*args: Any) -> int:
         if not pids:
@@ -471,17 +480,16 @@ def fork_in_the_midst(folder: str) -> None:
         result: int = original(*args)
         return result
 
-    vars(_log)["crc32"] = forking
-    checkpoint("point", n=1)
-    vars(_log)["crc32"] = original
+    vars(sys.modules[module])["crc32"] = forking
+    checkpoint("point", n=1, text=text)
+    vars(sys.modules[module])["crc32"] = original
     if not pids[0]:
-        os._exit(0)
+        return  # as the child that this is a copy of
     os.waitpid(pids[0], 0)
     with span("span"):
         pid = os.fork()
-    if not pid:
-        os._exit(0)
-    os.waitpid(pid, 0)
+    if pid:
+        os.waitpid(pid, 0)
 
 
 class TestSources:
@@ -624,6 +632,18 @@ class TestDamage:
         os.rename(log.folder, f"{log.folder}-gone")
         assert log.read().events == ()
 
+    @pytest.mark.mp(start_methods=["spawn"])
+    def test_slot_that_changes_is_read_again(
+        self, written: tuple[str, bytes, Chronicle], mp_start_method: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        key, data, _ = written
+        found = read_source(key, Changing(data), 1)
+        assert found is not None
+        assert (len(found.records), found.torn) == (17, 0)
+        monkeypatch.setattr(_slots, "read", unreadable)
+        found = self.read_all(key, data)
+        assert (len(found.records), found.torn) == (1, 16)
+
     def test_reading_while_others_write(self, mp_process: ProcessFactory, log: Log, mp_context: Any) -> None:
         acknowledged = mp_context.RawValue("Q", 0)
         child = mp_process(record_and_acknowledge, log.folder, acknowledged)
@@ -636,6 +656,22 @@ class TestDamage:
             assert len(numbers) >= known
         child.kill()
         assert_exited(child, signal="SIGKILL")
+
+
+class Changing(io.BytesIO):
+    """A file in which a record is being written when its slots are read first."""
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        found = super().read(size)
+        half = FIRST_SLOT + 5 * SLOT + 20
+        if size and size > SLOT and self.tell() - len(found) >= FIRST_SLOT:
+            place = half - (self.tell() - len(found))
+            return found[:place] + bytes(SLOT - 20) + found[place + SLOT - 20 :]
+        return found
+
+
+def unreadable(*_: object) -> None:
+    raise Unreadable
 
 
 def vars_of(data: dict[Any, Any]) -> Any:

@@ -16,43 +16,15 @@ from collections.abc import Callable, Mapping, Sequence
 from marshal import dumps as _dumps
 from time import monotonic_ns as _now  # unless the clock of events is another one; see `_hear`
 
-from ._layout import (
-    BEGIN,
-    END,
-    EPOCH_MASK,
-    KEY,
-    LINK,
-    MARK,
-    MARSHAL,
-    MARSHAL_SHORT,
-    PLAIN,
-    POINT,
-    RECORD,
-    ROOM,
-    VARIABLE,
-)
+from ._layout import END, EPOCH_MASK, KEY, LINK, MARK, MARSHAL, MARSHAL_SHORT, PLAIN, POINT, RECORD, ROOM, VARIABLE
 
 TYPE_CHECKING = False  # typing itself would cost every child a millisecond
 if TYPE_CHECKING:
-    from types import TracebackType
     from typing import Any
 
     from ._ring import Ring
 
-__all__ = [
-    "LIMIT",
-    "checkpoint",
-    "epoch",
-    "follow",
-    "given",
-    "here",
-    "is_own",
-    "listen",
-    "listens",
-    "record_again",
-    "set_epoch",
-    "span",
-]
+__all__ = ["checkpoint", "epoch", "follow", "given", "here", "is_own", "listen", "listens", "record_again", "set_epoch"]
 
 LIMIT = 64 * 1024 * 1024
 """How large the file of a source may become, in bytes, where nobody says."""
@@ -84,8 +56,6 @@ _ring: Ring | None = None
 _rings: dict[str, Ring] = {}
 _new_ring: Callable[[str, str, str, int], Ring]
 _has_rules = False
-_watches_forks = False
-_at_fork: tuple[str, int] | None = None
 
 
 def checkpoint(name: str, /, **data: object) -> None:
@@ -127,48 +97,6 @@ def checkpoint(name: str, /, **data: object) -> None:
         _record_any(name, data)
 
 
-class span:  # noqa: N801  # it reads like a function
-    """Record when what stands in this ``with`` block began, and when it ended.
-
-    An exception that leaves the block is noted with its end, as ``raised``.
-
-    Args:
-        name: What the span is called.
-        data: What is to be known of it from the beginning.
-    """
-
-    __slots__ = ("_begin", "_data", "_epoch", "_name", "_noted", "_ring")
-
-    def __init__(self, name: str, /, **data: object) -> None:
-        self._name = name
-        self._data = data
-        self._noted: dict[Any, object] = {}
-        self._begin = -1
-
-    def __enter__(self) -> span:
-        """Begin."""
-        if listens():
-            self._epoch = _epoch
-            self._ring = _ring
-            self._begin = _record(BEGIN, self._name, self._data, _epoch)
-        return self
-
-    def note(self, **data: object) -> None:
-        """Add to what is known of its end."""
-        self._noted.update(data)
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        """End."""
-        if self._begin < 0 or self._ring is not _ring or not listens() or self._epoch != _epoch:
-            return  # nobody has listened, or the test is over, or this is a copy of the process that has begun it
-        noted = {0: self._begin, **self._noted}
-        if kind is not None:
-            noted["raised"] = kind.__name__
-        _record(END, self._name, noted, _epoch)
-
-
 def listen(
     folder: str | None, origin: tuple[str, int] | None = None, *, start_method: str = "", limit: int | None = None
 ) -> None:
@@ -180,8 +108,9 @@ def listen(
         start_method: How this process was started.
         limit: How large the file of a source may become, in bytes.
     """
-    global _folder, _origin, _method, _control, _ring, _epoch, _limit, _new_ring  # noqa: PLW0603  # of this process
+    global _folder, _origin, _method, _control, _ring, _epoch, _limit, _new_ring, _bound, _knowing  # noqa: PLW0603
     from ._control import open_word
+    from ._forks import watch_forks
     from ._ring import Ring  # now: a child that is forked while a thread imports it would wait for it for ever
 
     _new_ring = Ring
@@ -189,9 +118,10 @@ def listen(
     _folder, _origin, _method, _limit = folder, origin, start_method, limit or _limit
     _ring = _rings.get(folder) if folder else None
     _epoch = 0
+    _bound = _knowing = None
     _control = (0,)
     if folder:
-        _watch_forks()
+        watch_forks()
         try:
             _control = open_word(folder)
         except (OSError, ValueError):  # the run that it belonged to is over
@@ -365,27 +295,3 @@ def _open(folder: str) -> Ring:
         ring.begin_epoch(epoch)
         ring.record(LINK, "start", {0: _origin[0], 1: _origin[1]}, epoch)
     return ring
-
-
-def _watch_forks() -> None:
-    global _watches_forks  # noqa: PLW0603
-    if not _watches_forks and hasattr(os, "register_at_fork"):
-        os.register_at_fork(before=_before_fork, after_in_child=_after_fork)
-    _watches_forks = True
-
-
-def _before_fork() -> None:
-    global _at_fork  # noqa: PLW0603
-    _at_fork = here()
-
-
-def _after_fork() -> None:
-    """Be a process of its own, which has recorded nothing yet."""
-    global _ring, _epoch, _origin, _method, _at_fork  # noqa: PLW0603
-    for ring in _rings.values():
-        ring.leave()
-    _rings.clear()
-    _ring = None
-    _epoch = 0
-    _origin, _method, _at_fork = _at_fork, "fork", None
-    _forget()

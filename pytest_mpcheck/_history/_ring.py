@@ -154,7 +154,7 @@ class Ring:
 
     def _number(self, name: str) -> int:
         encoded = name.encode("utf-8", "surrogatepass")
-        if len(encoded) > NAME_ROOM or len(self._numbers) >= INLINE:
+        if len(encoded) > NAME_ROOM:
             return INLINE
         number = self._next_number()
         if number >= INLINE:

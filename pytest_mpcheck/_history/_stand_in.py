@@ -14,7 +14,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ._kinds import Call, Kind, kind_of
-from ._log import listens, span
+from ._log import listens
+from ._span import span
 
 TYPE_CHECKING = False  # typing itself would cost every child a millisecond
 if TYPE_CHECKING:

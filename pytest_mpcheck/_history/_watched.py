@@ -54,11 +54,11 @@ class Watched:
     """A function as it was, and the name under which its calls are recorded."""
 
     def __init__(self, name: str, function: Any) -> None:
-        from . import _log, _ring
+        from . import _ring, _span
 
         _ = _ring  # recording loads it with the first event, and who looks for it may call what is watched
         self._name = name
-        self._span = _log.span
+        self._span = _span.span
         self.function = function
 
     def span(self) -> _CallSpan:
