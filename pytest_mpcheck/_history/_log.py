@@ -24,19 +24,7 @@ if TYPE_CHECKING:
 
     from ._ring import Ring
 
-__all__ = [
-    "LIMIT",
-    "checkpoint",
-    "epoch",
-    "follow",
-    "given",
-    "here",
-    "is_own",
-    "listen",
-    "listens",
-    "record_again",
-    "set_epoch",
-]
+__all__ = ["checkpoint", "epoch", "follow", "given", "here", "is_own", "listen", "listens", "record_again", "set_epoch"]
 
 LIMIT = 64 * 1024 * 1024
 """How large the file of a source may become, in bytes, where nobody says."""

@@ -88,19 +88,20 @@ class Ring:
             self.key = f"{stem}-{number}" if number else stem
             self._path = os.path.join(folder, self.key)
             try:
-                self._file = os.open(self._path, _FLAGS, 0o600)
+                file = os.open(self._path, _FLAGS, 0o600)
             except FileExistsError:  # another interpreter of this process has it
                 continue
             break
         self._size = max((limit - FIRST_SLOT) // SLOT * SLOT, _FIRST_STEP)
         try:
-            _platforms.reserve(self._file, 0, FIRST_SLOT + _FIRST_STEP)
-            os.ftruncate(self._file, FIRST_SLOT + self._size)
-            self.mapped = mmap.mmap(self._file, FIRST_SLOT + self._size)
+            _platforms.reserve(file, 0, FIRST_SLOT + _FIRST_STEP)
+            os.ftruncate(file, FIRST_SLOT + self._size)
+            self.mapped = mmap.mmap(file, FIRST_SLOT + self._size)
         except OSError:
-            self._close()
+            os.close(file)
             os.unlink(self._path)
             raise
+        os.close(file)
         facts = {"pid": pid, "start_token": token, "name": name, "start_method": start_method, "size": self._size}
         told = marshal.dumps(facts, MARSHAL_SHORT)
         self.mapped[HEAD.size : HEAD.size + len(told)] = told
@@ -125,11 +126,6 @@ class Ring:
         """Write nothing more into it: this is a copy of the process by now, and the file belongs to the other."""
         with contextlib.suppress(BufferError):  # another thread of the other was writing at the moment
             self.mapped.close()
-        self._close()
-
-    def _close(self) -> None:
-        with contextlib.suppress(OSError):  # somebody has closed all descriptors that there are
-            os.close(self._file)
 
     def taken(self) -> int:
         """Return how many tickets were taken."""
@@ -219,13 +215,20 @@ class Ring:
             start = self._reserved
             step = min(start - FIRST_SLOT, _STEP_MAX, FIRST_SLOT + self._size - start)
             try:
-                _platforms.reserve(self._file, start, step)
+                self._reserve(start, step)
             except OSError:
                 self._size = start - FIRST_SLOT
             else:
                 self.room = self._reserved = max(self._reserved, start + step)  # another thread may have been faster
             self._tell()
         return FIRST_SLOT + (ticket - FIRST_SLOT) % self._size
+
+    def _reserve(self, start: int, length: int) -> None:
+        file = os.open(self._path, os.O_RDWR)  # by its name: a number may be another file's since
+        try:
+            _platforms.reserve(file, start, length)
+        finally:
+            os.close(file)
 
     def _tell(self) -> None:
         self._seal(TALLY, TALLY_BODY.pack(self._size, self._reserved, self._parts))

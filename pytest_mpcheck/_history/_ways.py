@@ -156,7 +156,8 @@ _WAYS: tuple[tuple[str, str, str, Callable[..., Any]], ...] = (
 )
 """A class of a module, a function of it, and what makes of that function the one that takes its place."""
 
-_replaced: dict[tuple[str, str, str], tuple[Any, Any]] = {}
+_replaced: dict[tuple[type, str], tuple[Any, Any]] = {}
+"""By class and name: what was there, and what stands there now. A module that is imported anew has other classes."""
 
 _users = 0
 
@@ -174,8 +175,7 @@ def close() -> None:
     _users -= 1
     if _users:
         return
-    for (module, class_name, name), (original, replacement) in _replaced.items():
-        owner = getattr(sys.modules[module], class_name)
+    for (owner, name), (original, replacement) in _replaced.items():
         if vars(owner).get(name) is replacement:
             setattr(owner, name, original)
     _replaced.clear()
@@ -184,9 +184,9 @@ def close() -> None:
 def _replace_all() -> None:
     """Take notice of what has been imported meanwhile, too."""
     for module, class_name, name, make in _WAYS:
-        if module in sys.modules and (module, class_name, name) not in _replaced:
-            owner = getattr(sys.modules[module], class_name)
+        owner: Any = getattr(sys.modules.get(module), class_name, None)
+        if owner is not None and (owner, name) not in _replaced:
             original = vars(owner)[name]
             replacement = make(original)
-            _replaced[module, class_name, name] = original, replacement
+            _replaced[owner, name] = original, replacement
             setattr(owner, name, replacement)
