@@ -10,6 +10,7 @@ Guarantees: a message arrives whatever its stamp is. Without anything recorded t
 
 from __future__ import annotations
 
+import contextlib
 import io
 import marshal
 from _thread import get_ident
@@ -85,13 +86,14 @@ def receive(data: Any) -> None:
     Args:
         data: The message, with a stamp.
     """
-    end = len(data) - len(MAGIC) - 2
-    length = int.from_bytes(data[end : end + 2], "little")
-    is_task, binding, place = marshal.loads(data[end - length : end])
-    if is_task and binding != _log.given()[2]:
-        _log.set_epoch(binding)
-    if place is not None:
-        _follow(*place)
+    with contextlib.suppress(Exception):  # it would end the thread of a pool, and the pool would hang
+        end = len(data) - len(MAGIC) - 2
+        length = int.from_bytes(data[end : end + 2], "little")
+        is_task, binding, place = marshal.loads(data[end - length : end])
+        if is_task and binding != _log.given()[2]:
+            _log.set_epoch(binding)
+        if place is not None:
+            _follow(*place)
 
 
 def _follow(key: str, sequence: int) -> None:
