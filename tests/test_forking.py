@@ -6,7 +6,9 @@ import sys
 import threading
 import warnings
 from collections.abc import Callable, Iterator
+from multiprocessing import Pipe, resource_sharer
 from multiprocessing.pool import Pool
+from multiprocessing.reduction import ForkingPickler
 
 import pytest
 
@@ -60,3 +62,13 @@ def test_pool_may_fork_beside_a_thread_of_the_test(
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert mp_pool(1).map(abs, [-1]) == [1]
+
+
+def test_thread_that_hands_on_connections_is_not(mp_process: ProcessFactory) -> None:
+    ends = Pipe()
+    ForkingPickler.dumps(ends[0])  # as a queue does, when a connection is put into it
+    assert any(thread.name.endswith("(_serve)") for thread in threading.enumerate())
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert mp_process(abs, -1).result() == 1
+    resource_sharer.stop()

@@ -18,8 +18,13 @@ __all__ = ["quiet_fork"]
 _HARNESS = ("pytest_timeout ", "mpcheck-")
 """How the names of threads begin that belong to the test's surroundings."""
 
-_POOLS = ("multiprocessing.queues", "multiprocessing.pool", "concurrent.futures.process")
-"""Modules whose threads belong to a pool of processes, or to a queue."""
+_POOLS = (
+    "concurrent.futures.process",
+    "multiprocessing.pool",
+    "multiprocessing.queues",
+    "multiprocessing.resource_sharer",
+)
+"""Modules whose threads belong to a pool of processes, to a queue, or to connections that were sent; these stay."""
 
 
 @contextmanager
