@@ -8,7 +8,15 @@ from __future__ import annotations
 
 TYPE_CHECKING = False  # typing itself would cost every child a millisecond
 if TYPE_CHECKING:
-    from ._checks import assert_exited, assert_isolated, assert_joined, assert_lines
+    from ._checks import (
+        assert_exited,
+        assert_inherited,
+        assert_isolated,
+        assert_joined,
+        assert_lines,
+        assert_not_inherited,
+        assert_picklable,
+    )
     from ._children._child import Child
     from ._children._executor import WorkerDied
     from ._errors import (
@@ -20,6 +28,8 @@ if TYPE_CHECKING:
         NotPicklable,
         UnseenFailure,
     )
+    from ._probes._probe import probe
+    from ._probes._snapshot import Aspect, Difference, Snapshot
     from ._process_facts import ProcessFacts
     from ._records import (
         ChildReport,
@@ -37,12 +47,14 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
+    "Aspect",
     "BadSetting",
     "Child",
     "ChildDied",
     "ChildReport",
     "ChildStuck",
     "Deadlock",
+    "Difference",
     "Exited",
     "MpcheckError",
     "NoSuchWorkers",
@@ -54,21 +66,28 @@ __all__ = [
     "Returned",
     "ScriptRun",
     "Signalled",
+    "Snapshot",
     "Stuck",
     "UnseenFailure",
     "WorkerDied",
     "__version__",
     "assert_exited",
+    "assert_inherited",
     "assert_isolated",
     "assert_joined",
     "assert_lines",
+    "assert_not_inherited",
+    "assert_picklable",
+    "probe",
 ]
 
 _HOMES = {
     "Child": "._children._child",
     "ProcessFacts": "._process_facts",
     "WorkerDied": "._children._executor",
-    **dict.fromkeys(("assert_exited", "assert_isolated", "assert_joined", "assert_lines"), "._checks"),
+    "probe": "._probes._probe",
+    **dict.fromkeys(("Aspect", "Difference", "Snapshot"), "._probes._snapshot"),
+    **dict.fromkeys([name for name in __all__ if name.startswith("assert_")], "._checks"),
     **dict.fromkeys(
         ("BadSetting", "ChildDied", "ChildStuck", "MpcheckError", "NoSuchWorkers", "NotPicklable", "UnseenFailure"),
         "._errors",

@@ -33,7 +33,7 @@ ROOT = Path(pytest_mpcheck.__file__).parent
 ROWS = (
     ("_records", "_process_facts", "_errors", "_clock", "_excerpts", "_regular_file", "_table"),
     ("_platforms", "_settings", "_words", "_process_words"),
-    ("_autopsy", "_deadlocks", "_history", "_keeper", "_linearizability"),
+    ("_autopsy", "_deadlocks", "_history", "_keeper", "_linearizability", "_probes"),
     ("_children",),
     ("_checks", "_comparison", "_ordering"),
     ("_account", "_config", "_leftovers", "_time_limit", "fixtures"),

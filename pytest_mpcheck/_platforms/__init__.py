@@ -24,6 +24,8 @@
 `first_end(...)`       wait until one of some processes has ended, or a word comes through a pipe
 `start_apart(...)`     start a process that is neither child of this one nor in its session
 `doors()`              the functions by which the standard library starts processes
+`descriptors()`        what is open in this process, by descriptor, as text that compares
+`umask()`              the file mode creation mask of this process
 =====================  =================================================================================
 
 `OFFERS` is what each platform offers its users, for those who want to see another platform than their own.
@@ -52,6 +54,7 @@ __all__ = [
     "Kin",
     "Offer",
     "available_kinds",
+    "descriptors",
     "doors",
     "end",
     "end_group",
@@ -69,6 +72,7 @@ __all__ = [
     "start_apart",
     "start_token",
     "tree_of",
+    "umask",
     "waits_of",
 ]
 

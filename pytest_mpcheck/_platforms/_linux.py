@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "STACK_SIGNAL",
+    "descriptors",
     "doors",
     "end",
     "end_group",
@@ -37,6 +38,7 @@ __all__ = [
     "start_apart",
     "start_token",
     "tree_of",
+    "umask",
     "waits_of",
 ]
 
@@ -226,6 +228,20 @@ def tree_of(pid: int) -> tuple[ProcessFacts, ...]:
     from . import _procfs  # children load this module, and have no use for that one
 
     return _procfs.tree_of(pid)
+
+
+def descriptors() -> dict[int, str]:
+    """Return what is open in this process, by descriptor."""
+    from . import _proc_self
+
+    return _proc_self.descriptors()
+
+
+def umask() -> int:
+    """Return the file mode creation mask of this process."""
+    from . import _proc_self
+
+    return _proc_self.umask()
 
 
 def stacks_file(pid: int, signal_number: int) -> str | None:

@@ -17,11 +17,13 @@ from ._anywhere import (
     tree_of,
     waits_of,
 )
+from ._holdings import descriptors, umask
 from ._posix import doors, end_group, first_end, group_members, start_apart
 from ._watcher import follow_parent
 
 __all__ = [
     "STACK_SIGNAL",
+    "descriptors",
     "doors",
     "end",
     "end_group",
@@ -39,6 +41,7 @@ __all__ = [
     "start_apart",
     "start_token",
     "tree_of",
+    "umask",
     "waits_of",
 ]
 

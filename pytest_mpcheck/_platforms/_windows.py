@@ -24,10 +24,12 @@ from ._anywhere import (
     tree_of,
     waits_of,
 )
+from ._holdings import descriptors, umask
 from ._watcher import follow_parent
 
 __all__ = [
     "STACK_SIGNAL",
+    "descriptors",
     "doors",
     "end",
     "end_group",
@@ -45,6 +47,7 @@ __all__ = [
     "start_apart",
     "start_token",
     "tree_of",
+    "umask",
     "waits_of",
 ]
 

@@ -1,0 +1,44 @@
+"""What this process holds of the system, as Linux shows it in `/proc/self`.
+
+Guarantees: nothing here changes anything, it only reads.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+
+__all__ = ["descriptors", "umask"]
+
+_ENDS = "read", "write", "read and write"
+
+
+def descriptors() -> dict[int, str]:
+    """Return what is open in this process, by descriptor: a path, or the number of a pipe or socket; and what for."""
+    found: dict[int, str] = {}
+    for name in os.listdir("/proc/self/fd"):
+        with contextlib.suppress(OSError):  # the one by which the list was read
+            target = os.readlink(f"/proc/self/fd/{name}")
+            found[int(name)] = f"{target} ({_end(name)})"
+    return found
+
+
+def _end(name: str) -> str:
+    flags = re.search(r"^flags:\s*([0-7]+)$", _read(f"/proc/self/fdinfo/{name}"), re.MULTILINE)
+    return _ENDS[int(flags[1], 8) & 3] if flags else "open"
+
+
+def umask() -> int:
+    """Return the file mode creation mask."""
+    mask = re.search(r"^Umask:\s*([0-7]+)$", _read("/proc/self/status"), re.MULTILINE)
+    if mask is None:  # Linux before 4.7, and what only looks like it
+        from . import _holdings
+
+        return _holdings.umask()
+    return int(mask[1], 8)
+
+
+def _read(path: str) -> str:
+    with open(path, encoding="utf-8", errors="replace") as file:
+        return file.read()

@@ -1,0 +1,62 @@
+"""`probe`: what the process that calls it has.
+
+Guarantees: nothing is changed by the look, and nothing is imported but the modules of names that are given. It works in
+every process, thread and interpreter; what cannot be measured there says why.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+
+from .. import _platforms
+from .._records import ProcessId
+from ._frozen import NotThere, frozen, named
+from ._snapshot import Aspect, Snapshot
+from ._subinterpreter import interpreter_number
+from ._words import WORDS, Unmeasurable, Word
+
+__all__ = ["probe"]
+
+
+def probe(*names: str) -> Snapshot:
+    """Look at what the process that calls this has, in the place of a target for instance.
+
+    Example::
+
+        there = mp_process(probe, "shop.stock:LEVELS").result()
+        assert_not_inherited(there, probe("shop.stock:LEVELS"), "shop.stock:LEVELS")
+
+    Args:
+        names: What to look at besides the words of `Snapshot`: ``"package.module"`` for all globals of a module,
+            ``"package.module:attribute"`` for one of them. The module is imported where it is not.
+
+    Returns:
+        What there is.
+
+    Raises:
+        ValueError: A name leads to no module.
+    """
+    aspects = {name: _look(name, word) for name, word in WORDS.items()}  # first: names may import modules
+    aspects |= {name: _look_at(name) for name in names}
+    pid = os.getpid()
+    return Snapshot(ProcessId(pid, _platforms.start_token(pid)), threading.get_ident(), interpreter_number(), aspects)
+
+
+def _look(name: str, word: Word) -> Aspect:
+    try:
+        return Aspect(dict(word.measure(name)), word.is_ordered)
+    except Unmeasurable as obstacle:
+        return Aspect({}, word.is_ordered, str(obstacle))
+
+
+def _look_at(name: str) -> Aspect:
+    try:
+        return Aspect(frozen(named(name), name, by_identity=False))
+    except NotThere:  # nothing to have: it may be there in another process
+        return Aspect({})
+    except (ImportError, ValueError) as error:
+        raise ValueError(
+            f"probe() got the name {name!r}, and there is no such module in pid {os.getpid()} ({error}); "
+            f"what to do: give 'module' or 'module:attribute'"
+        ) from None
