@@ -46,10 +46,10 @@ def assert_picklable(obj: object, start_methods: Iterable[str] | str = _THAT_PIC
 def _checked(start_methods: Iterable[str] | str) -> tuple[str, ...]:
     __tracebackhide__ = True
     names = start_methods.split(",") if isinstance(start_methods, str) else start_methods
-    methods = tuple(dict.fromkeys(name.strip() if isinstance(name, str) else name for name in names))
+    methods = tuple(dict.fromkeys(str(name).strip() for name in names))
     for method in methods:
         if method not in (*_THAT_PICKLE, "fork"):
-            near = difflib.get_close_matches(str(method), _THAT_PICKLE, 1)
+            near = difflib.get_close_matches(method, _THAT_PICKLE, 1)
             hint = f" (did you mean {near[0]!r}?)" if near else ""
             raise ValueError(
                 f"assert_picklable() got the start method {repr_of(method)}{hint}; what to do: give some of "

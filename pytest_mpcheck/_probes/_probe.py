@@ -14,9 +14,9 @@ from .._records import ProcessId
 from ._frozen import NotThere, frozen, named
 from ._snapshot import Aspect, Snapshot
 from ._subinterpreter import interpreter_number
-from ._words import WORDS, Unmeasurable, Word
+from ._words import WORDS, Unmeasurable
 
-__all__ = ["probe"]
+__all__ = ["aspect_of", "probe"]
 
 
 def probe(*names: str) -> Snapshot:
@@ -37,24 +37,34 @@ def probe(*names: str) -> Snapshot:
     Raises:
         ValueError: A name leads to no module.
     """
-    aspects = {name: _look(name, word) for name, word in WORDS.items()}  # first: names may import modules
-    aspects |= {name: _look_at(name) for name in names}
+    aspects = {name: aspect_of(name) for name in (*WORDS, *names)}  # names last: they may import modules
     pid = os.getpid()
     return Snapshot(ProcessId(pid, _platforms.start_token(pid)), threading.get_ident(), interpreter_number(), aspects)
 
 
-def _look(name: str, word: Word) -> Aspect:
+def aspect_of(name: str) -> Aspect:
+    """Look at one thing.
+
+    Args:
+        name: A word of `Snapshot`, or another name as for `probe`.
+
+    Raises:
+        ValueError: It leads to no module.
+    """
+    word = WORDS.get(name)
+    if word is None:
+        return Aspect(_globals(name))
     try:
-        return Aspect(dict(word.measure(name)), word.is_ordered)
+        return Aspect(word.measure(name), word.is_ordered)
     except Unmeasurable as obstacle:
         return Aspect({}, word.is_ordered, str(obstacle))
 
 
-def _look_at(name: str) -> Aspect:
+def _globals(name: str) -> dict[str, str]:
     try:
-        return Aspect(frozen(named(name), name, by_identity=False))
+        return frozen(named(name), name, by_identity=False)
     except NotThere:  # nothing to have: it may be there in another process
-        return Aspect({})
+        return {}
     except (ImportError, ValueError) as error:
         raise ValueError(
             f"probe() got the name {name!r}, and there is no such module in pid {os.getpid()} ({error}); "
