@@ -25,6 +25,7 @@
 `start_apart(...)`     start a process that is neither child of this one nor in its session
 `doors()`              the functions by which the standard library starts processes
 `descriptors()`        what is open in this process, by descriptor, as text that compares
+`ignored_signals()`    which signals this process ignores, where the system tells it besides Python
 `umask()`              the file mode creation mask of this process
 =====================  =================================================================================
 
@@ -63,6 +64,7 @@ __all__ = [
     "first_end",
     "follow_parent",
     "group_members",
+    "ignored_signals",
     "is_alive",
     "kin",
     "memory_kills",

@@ -7,7 +7,7 @@ import os
 import stat
 from collections.abc import Iterable
 
-__all__ = ["descriptors", "umask"]
+__all__ = ["descriptors", "ignored_signals", "umask"]
 
 _KINDS = {
     stat.S_IFREG: "file",
@@ -34,6 +34,11 @@ def descriptors() -> dict[int, str]:
             kind = _KINDS.get(stat.S_IFMT(status.st_mode), "something")
             found[number] = f"{kind} {status.st_dev}:{status.st_ino}"
     return found
+
+
+def ignored_signals() -> frozenset[int]:
+    """Return nothing: only Python tells."""
+    return frozenset()
 
 
 def umask() -> int:

@@ -29,6 +29,7 @@ __all__ = [
     "first_end",
     "follow_parent",
     "group_members",
+    "ignored_signals",
     "is_alive",
     "kin",
     "memory_kills",
@@ -235,6 +236,13 @@ def descriptors() -> dict[int, str]:
     from . import _proc_self
 
     return _proc_self.descriptors()
+
+
+def ignored_signals() -> frozenset[int]:
+    """Return the numbers of the signals that this process ignores."""
+    from . import _proc_self
+
+    return _proc_self.ignored_signals()
 
 
 def umask() -> int:

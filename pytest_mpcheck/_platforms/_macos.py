@@ -17,7 +17,7 @@ from ._anywhere import (
     tree_of,
     waits_of,
 )
-from ._holdings import descriptors, umask
+from ._holdings import descriptors, ignored_signals, umask
 from ._posix import doors, end_group, first_end, group_members, start_apart
 from ._watcher import follow_parent
 
@@ -32,6 +32,7 @@ __all__ = [
     "first_end",
     "follow_parent",
     "group_members",
+    "ignored_signals",
     "is_alive",
     "kin",
     "memory_kills",

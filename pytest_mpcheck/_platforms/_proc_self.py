@@ -9,7 +9,7 @@ import contextlib
 import os
 import re
 
-__all__ = ["descriptors", "umask"]
+__all__ = ["descriptors", "ignored_signals", "umask"]
 
 _ENDS = "read", "write", "read and write"
 
@@ -31,12 +31,23 @@ def _end(name: str) -> str:
 
 def umask() -> int:
     """Return the file mode creation mask."""
-    mask = re.search(r"^Umask:\s*([0-7]+)$", _read("/proc/self/status"), re.MULTILINE)
+    mask = _status("Umask")
     if mask is None:  # Linux before 4.7, and what only looks like it
         from . import _holdings
 
         return _holdings.umask()
-    return int(mask[1], 8)
+    return int(mask, 8)
+
+
+def ignored_signals() -> frozenset[int]:
+    """Return the numbers of the signals that this process ignores, though Python may not know."""
+    mask = int(_status("SigIgn") or "0", 16)
+    return frozenset(number + 1 for number in range(mask.bit_length()) if mask >> number & 1)
+
+
+def _status(name: str) -> str | None:
+    found = re.search(rf"^{name}:\s*(\w+)$", _read("/proc/self/status"), re.MULTILINE)
+    return found[1] if found else None
 
 
 def _read(path: str) -> str:

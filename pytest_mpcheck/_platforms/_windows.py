@@ -24,7 +24,7 @@ from ._anywhere import (
     tree_of,
     waits_of,
 )
-from ._holdings import descriptors, umask
+from ._holdings import descriptors, ignored_signals, umask
 from ._watcher import follow_parent
 
 __all__ = [
@@ -38,6 +38,7 @@ __all__ = [
     "first_end",
     "follow_parent",
     "group_members",
+    "ignored_signals",
     "is_alive",
     "kin",
     "memory_kills",

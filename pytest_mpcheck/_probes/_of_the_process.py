@@ -61,18 +61,23 @@ def signal_handlers(word: str) -> Mapping[str, str]:
     """Measure what happens on each signal, where that is not what happens in any fresh Python."""
     if interpreter_number():
         raise Unmeasurable("the handlers of signals are objects of the main interpreter, which no other one may touch")
+    ignored = _platforms.ignored_signals()  # PyPy does not know of those that were so at its start
     found: dict[str, str] = {}
     for number in sorted(signal.valid_signals()):
         handler, name = signal.getsignal(number), _name(number)
-        if handler == signal.SIG_IGN != _DEFAULTS.get(name):
-            found[place(word, name)] = "ignored"
-        elif handler is None:
-            found[place(word, name)] = "a handler that Python has not set"
-        elif callable(handler) and handler is not _DEFAULTS.get(name):
-            found[place(word, name)] = frozen(handler, word, by_identity=False)[word]
-        elif handler == signal.SIG_DFL and name in _DEFAULTS:
-            found[place(word, name)] = "the system's default"
+        if handler == signal.SIG_DFL and number in ignored:
+            handler = signal.SIG_IGN
+        if handler != _DEFAULTS.get(name, signal.SIG_DFL):
+            found[place(word, name)] = _told(handler, word)
     return found
+
+
+def _told(handler: object, word: str) -> str:
+    if handler is None:
+        return "a handler that Python has not set"
+    if isinstance(handler, signal.Handlers):
+        return "ignored" if handler == signal.SIG_IGN else "the system's default"
+    return frozen(handler, word, by_identity=False)[word]
 
 
 def _name(number: int) -> str:
