@@ -21,7 +21,7 @@ from pytest_mpcheck._inheritance._rows import MARKS, ROWS, NotHere, Row
 from pytest_mpcheck._inheritance._targets import look_twice, look_twice_from_an_interpreter
 from pytest_mpcheck._probes._probe import aspect_of
 
-__all__ = ["KINDS", "Cell", "Column", "judge", "measure"]
+__all__ = ["KINDS", "Cell", "Column", "Marks", "judge", "measure"]
 
 Cell: TypeAlias = Literal["copy", "shared", "server's", "fresh", "?"]
 """How a worker begins.
@@ -59,7 +59,7 @@ class Column:
     is_here: bool = True
 
 
-class _Marks:
+class Marks:
     """Sets marks in this process, and notes what each has changed."""
 
     def __init__(self) -> None:
@@ -82,9 +82,9 @@ class _Marks:
                 }
             yield
 
-    def of(self, row: Row) -> tuple[_Facts, ...]:
-        """Return what the marks have changed in a row, in the order of `MARKS`."""
-        return tuple(self._changed.get((row.label, mark), {}) for mark in MARKS)
+    def changed(self, row: Row, mark: str) -> _Facts:
+        """Return what a mark has changed in a row; nothing where it was not set."""
+        return self._changed.get((row.label, mark), {})
 
 
 def measure() -> tuple[Column, ...]:
@@ -93,7 +93,7 @@ def measure() -> tuple[Column, ...]:
     Returns:
         A column for each of `KINDS`. Every worker has ended.
     """
-    marks = _Marks()
+    marks = Marks()
     here = _kinds_here()
     if "forkserver" in here:
         with marks.set("s"):
@@ -121,7 +121,7 @@ def _start_server() -> None:
         pass  # the measurement that follows meets the same trouble and has a place to tell it
 
 
-def _column(kind: str, marks: _Marks) -> Column:
+def _column(kind: str, marks: Marks) -> Column:
     carrier, target = (THREAD, look_twice_from_an_interpreter) if kind == INTERPRETER else (kind, look_twice)
     try:
         with Crew(carrier) as crew:
@@ -140,7 +140,8 @@ def _column(kind: str, marks: _Marks) -> Column:
         obstacle = first.aspects[row.word].obstacle
         if obstacle:
             reasons[row.label] = obstacle
-        cells[row.label] = "?" if row.label in reasons else judge(first[row.word], second[row.word], *marks.of(row))
+        changed = (marks.changed(row, mark) for mark in MARKS)
+        cells[row.label] = "?" if row.label in reasons else judge(first[row.word], second[row.word], *changed)
     return Column(kind, cells, reasons)
 
 

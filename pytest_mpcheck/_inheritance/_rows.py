@@ -50,8 +50,10 @@ class Row(NamedTuple):
 @contextmanager
 def _global(mark: str) -> Iterator[None]:
     before, _state.board = _state.board, mark
-    yield
-    _state.board = before
+    try:
+        yield
+    finally:
+        _state.board = before
 
 
 @contextmanager
@@ -59,8 +61,10 @@ def _patched(mark: str) -> Iterator[None]:
     """Replace an attribute of a library, as `pytest.MonkeyPatch.setattr` does."""
     library: Any = import_module("colorsys")
     before, library.ONE_THIRD = library.ONE_THIRD, mark
-    yield
-    library.ONE_THIRD = before
+    try:
+        yield
+    finally:
+        library.ONE_THIRD = before
 
 
 _VARIABLE = "MPCHECK_MARK"
@@ -69,8 +73,10 @@ _VARIABLE = "MPCHECK_MARK"
 @contextmanager
 def _environment(mark: str) -> Iterator[None]:
     os.environ[_VARIABLE] = mark
-    yield
-    del os.environ[_VARIABLE]
+    try:
+        yield
+    finally:
+        del os.environ[_VARIABLE]
 
 
 @contextmanager
@@ -78,40 +84,50 @@ def _folder(mark: str) -> Iterator[None]:
     before = os.getcwd()
     with tempfile.TemporaryDirectory(prefix=f"mark-{mark}-") as folder:
         os.chdir(folder)
-        yield
-        os.chdir(before)
+        try:
+            yield
+        finally:
+            os.chdir(before)
 
 
 @contextmanager
 def _path(mark: str) -> Iterator[None]:
     entry = f"mark-{mark}"
     sys.path.append(entry)
-    yield
-    sys.path.remove(entry)
+    try:
+        yield
+    finally:
+        sys.path.remove(entry)
 
 
 @contextmanager
 def _module(mark: str) -> Iterator[None]:
     name = f"mpcheck_mark_{mark}"
     sys.modules[name] = types.ModuleType(name)
-    yield
-    del sys.modules[name]
+    try:
+        yield
+    finally:
+        del sys.modules[name]
 
 
 @contextmanager
 def _finder(mark: str) -> Iterator[None]:
     finder: Any = type(f"Finder_{mark}", (), {"find_spec": lambda *_: None, "__module__": "mark"})()
     sys.meta_path.append(finder)
-    yield
-    sys.meta_path.remove(finder)
+    try:
+        yield
+    finally:
+        sys.meta_path.remove(finder)
 
 
 @contextmanager
 def _random(mark: str) -> Iterator[None]:
     before = random.getstate()
     random.seed(mark)
-    yield
-    random.setstate(before)
+    try:
+        yield
+    finally:
+        random.setstate(before)
 
 
 @contextmanager
@@ -119,8 +135,10 @@ def _numpy_random(mark: str) -> Iterator[None]:
     numpy = _library("numpy.random")
     before = numpy.get_state()
     numpy.seed(ord(mark))
-    yield
-    numpy.set_state(before)
+    try:
+        yield
+    finally:
+        numpy.set_state(before)
 
 
 @contextmanager
@@ -128,8 +146,10 @@ def _torch_random(mark: str) -> Iterator[None]:
     torch = _library("torch")
     before = torch.get_rng_state()
     torch.manual_seed(ord(mark))
-    yield
-    torch.set_rng_state(before)
+    try:
+        yield
+    finally:
+        torch.set_rng_state(before)
 
 
 def _library(name: str) -> Any:
@@ -151,16 +171,20 @@ _HANDLERS: dict[str, Any] = {"s": _handle_s, "a": _handle_a, "b": _handle_b}
 def _handler(mark: str) -> Iterator[None]:
     number = _signal("SIGUSR1")
     before = signal.signal(number, _HANDLERS[mark])
-    yield
-    signal.signal(number, before)
+    try:
+        yield
+    finally:
+        signal.signal(number, before)
 
 
 @contextmanager
 def _ignored(mark: str) -> Iterator[None]:
     number = _signal({"s": "SIGUSR2", "a": "SIGVTALRM", "b": "SIGPROF"}[mark])
     before = signal.signal(number, signal.SIG_IGN)
-    yield
-    signal.signal(number, before)
+    try:
+        yield
+    finally:
+        signal.signal(number, before)
 
 
 @contextmanager
@@ -168,8 +192,10 @@ def _blocked(mark: str) -> Iterator[None]:
     number = _signal({"s": "SIGWINCH", "a": "SIGURG", "b": "SIGHUP"}[mark])
     this: Any = signal
     before = this.pthread_sigmask(this.SIG_BLOCK, (number,))
-    yield
-    this.pthread_sigmask(this.SIG_SETMASK, before)
+    try:
+        yield
+    finally:
+        this.pthread_sigmask(this.SIG_SETMASK, before)
 
 
 def _signal(name: str) -> signal.Signals:
@@ -182,8 +208,10 @@ def _signal(name: str) -> signal.Signals:
 @contextmanager
 def _umask(mark: str) -> Iterator[None]:
     before = os.umask({"s": 0o071, "a": 0o072, "b": 0o073}[mark])
-    yield
-    os.umask(before)
+    try:
+        yield
+    finally:
+        os.umask(before)
 
 
 @contextmanager
@@ -197,9 +225,11 @@ def _thread(mark: str) -> Iterator[None]:
     over = threading.Event()
     thread = threading.Thread(target=over.wait, name=f"mark-{mark}", daemon=True)
     thread.start()
-    yield
-    over.set()
-    thread.join()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
 
 
 @contextmanager
@@ -220,9 +250,11 @@ def _log_handler(mark: str) -> Iterator[None]:
     logging: Any = import_module("logging")
     logger, handler = logging.getLogger("mark"), logging.FileHandler(f"mark-{mark}", delay=True)
     logger.addHandler(handler)
-    yield
-    logger.removeHandler(handler)
-    handler.close()
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+        handler.close()
 
 
 @contextmanager
@@ -238,8 +270,10 @@ def _locale(mark: str) -> Iterator[None]:
             continue
     else:
         raise NotHere("this machine has no locale but C")
-    yield
-    locale.setlocale(category, before)
+    try:
+        yield
+    finally:
+        locale.setlocale(category, before)
 
 
 @contextmanager
@@ -247,9 +281,11 @@ def _event_loop(mark: str) -> Iterator[None]:
     asyncio: Any = import_module("asyncio")
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
-    yield
-    asyncio.set_event_loop(None)
-    loop.close()
+    try:
+        yield
+    finally:
+        asyncio.set_event_loop(None)
+        loop.close()
 
 
 _variable: ContextVar[str] = ContextVar("mark")
@@ -258,16 +294,20 @@ _variable: ContextVar[str] = ContextVar("mark")
 @contextmanager
 def _context_variable(mark: str) -> Iterator[None]:
     token = _variable.set(mark)
-    yield
-    _variable.reset(token)
+    try:
+        yield
+    finally:
+        _variable.reset(token)
 
 
 @contextmanager
 def _decimal(mark: str) -> Iterator[None]:
     context: Any = import_module("decimal").getcontext()
     before, context.prec = context.prec, {"s": 31, "a": 32, "b": 33}[mark]
-    yield
-    context.prec = before
+    try:
+        yield
+    finally:
+        context.prec = before
 
 
 ROWS = (
