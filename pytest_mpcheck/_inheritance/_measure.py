@@ -8,17 +8,16 @@
 
 from __future__ import annotations
 
-import multiprocessing
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from importlib.util import find_spec
 from typing import Literal, TypeAlias
 
 from pytest_mpcheck._comparison._facts import THREAD
 from pytest_mpcheck._comparison._workers import Crew, WorkerError
 from pytest_mpcheck._inheritance._rows import MARKS, ROWS, NotHere, Row
 from pytest_mpcheck._inheritance._targets import look_twice, look_twice_from_an_interpreter
+from pytest_mpcheck._platforms import available_kinds
 from pytest_mpcheck._probes._probe import aspect_of
 
 __all__ = ["KINDS", "Cell", "Column", "Marks", "judge", "measure"]
@@ -77,9 +76,10 @@ class Marks:
                 except NotHere as reason:
                     self.reasons[row.label] = str(reason)
                 after = aspect_of(row.word).facts
-                self._changed[row.label, mark] = {
-                    place: text for place, text in after.items() if before.get(place) != text
-                }
+                changed = {place: text for place, text in after.items() if before.get(place) != text}
+                if not changed:
+                    self.reasons.setdefault(row.label, "what was set here to be known again changed nothing")
+                self._changed[row.label, mark] = changed
             yield
 
     def changed(self, row: Row, mark: str) -> _Facts:
@@ -94,7 +94,7 @@ def measure() -> tuple[Column, ...]:
         A column for each of `KINDS`. Every worker has ended.
     """
     marks = Marks()
-    here = _kinds_here()
+    here = available_kinds()
     if "forkserver" in here:
         with marks.set("s"):
             _start_server()
@@ -102,11 +102,6 @@ def measure() -> tuple[Column, ...]:
         _column(kind, marks) if kind in here else Column(kind, {}, {}, "there is none here", is_here=False)
         for kind in KINDS
     )
-
-
-def _kinds_here() -> tuple[str, ...]:
-    interpreters = (INTERPRETER,) if find_spec("concurrent.interpreters") else ()
-    return (*multiprocessing.get_all_start_methods(), THREAD, *interpreters)
 
 
 def _start_server() -> None:

@@ -100,15 +100,10 @@ def log_handlers(word: str) -> Mapping[str, str]:
     return found
 
 
-def _is_by_default(handler: Any) -> bool:
-    """Return whether a handler is one of the run of the tests, does nothing, or comes with the standard library."""
+def _is_by_default(handler: object) -> bool:
+    """Return whether a handler is one of the run of the tests, or does nothing."""
     cls = type(handler)
-    futures: Any = sys.modules.get("concurrent.futures._base")
-    return (
-        cls.__module__.partition(".")[0] in _NOT_OF_THE_TEST
-        or cls.__name__ == "NullHandler"
-        or handler is getattr(futures, "STDERR_HANDLER", None)
-    )
+    return cls.__module__.partition(".")[0] in _NOT_OF_THE_TEST or cls.__name__ == "NullHandler"
 
 
 def _destination(handler: Any) -> Iterator[str]:

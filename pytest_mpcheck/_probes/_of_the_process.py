@@ -39,14 +39,22 @@ def umask(word: str) -> Mapping[str, str]:
 
 
 def descriptors(word: str) -> Mapping[str, str]:
-    """Measure what is open, but for the standard streams and the way to the resource tracker of `multiprocessing`.
+    """Measure what is open, but for the standard streams, the null device, and the way to the resource tracker.
 
-    Every child gets streams of its own, and every process of `multiprocessing` shares that tracker.
+    Every child gets streams of its own, every process of `multiprocessing` shares that tracker, and nobody could tell
+    one null device from another.
     """
     tracker: Any = sys.modules.get("multiprocessing.resource_tracker")
     apart = {0, 1, 2, getattr(getattr(tracker, "_resource_tracker", None), "_fd", None)}
     found = sorted(_platforms.descriptors().items())
-    return {place(word, number): what for number, what in found if number not in apart}
+    return {place(word, number): what for number, what in found if number not in apart and not _is_null(number)}
+
+
+def _is_null(number: int) -> bool:
+    try:
+        return os.path.samestat(os.fstat(number), os.stat(os.devnull))
+    except OSError:  # closed meanwhile, by another thread
+        return True
 
 
 _DEFAULTS = {
