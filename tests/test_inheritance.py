@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import locale
 import os
 import subprocess
 import sys
@@ -11,8 +12,11 @@ from pathlib import Path
 import pytest
 
 import pytest_mpcheck
+from pytest_mpcheck import __main__ as command_line
 from pytest_mpcheck import assert_inherited, assert_not_inherited, probe
-from pytest_mpcheck._inheritance._measure import KINDS, Marks
+from pytest_mpcheck._comparison._workers import WorkerError
+from pytest_mpcheck._inheritance import _measure
+from pytest_mpcheck._inheritance._measure import KINDS, Marks, judge
 from pytest_mpcheck._inheritance._rows import ROWS
 from pytest_mpcheck._probes._words import WORDS
 from pytest_mpcheck.fixtures import ProcessFactory
@@ -137,3 +141,89 @@ def test_every_word_works_in_every_kind_of_child(mp_backend: str, mp_process: Pr
             wrong[row.label] = str(error)
     assert wrong == {}
     assert [one for one in before.difference(probe(*NAMES)) if not WORDS[one.word].grows] == []
+
+
+# ---------------------------------------------------------------- the command
+
+
+def test_the_command_prints_a_table_and_what_its_words_mean() -> None:
+    table, _, rest = run().partition("\n\n")
+    header, line, *rows = table.splitlines()
+    assert [cell.strip() for cell in header.split("|")] == ["What a worker has of its starter", *KINDS]
+    assert set(line) == {"-"}
+    assert [row.split("|")[0].strip() for row in rows] == [row.label for row in ROWS]
+    for word in ("copy", "shared", "server's", "fresh", "-"):
+        assert f"{word}: " in rest
+
+
+CELLS: dict[str, tuple[tuple[str, ...], str]] = {
+    "as when it was started": (("start", "start", "server", "start", "later"), "copy"),
+    "as it is now": (("start", "later", "server", "start", "later"), "shared"),
+    "as when the server was started": (("server", "server", "server", "start", "later"), "server's"),
+    "as anew": (("other", "other", "server", "start", "later"), "fresh"),
+    "as anew, without a server": (("other", "other", "", "start", "later"), "fresh"),
+    "as now, but not when it was started": (("other", "later", "server", "start", "later"), "?"),
+}
+
+
+@pytest.mark.parametrize(("facts", "cell"), CELLS.values(), ids=CELLS.keys())
+def test_judgement(facts: tuple[str, ...], cell: str) -> None:
+    assert judge(*({text: text} if text else {} for text in facts)) == cell
+
+
+def lacking(monkeypatch: pytest.MonkeyPatch, label: str) -> str:
+    """Set a mark in one row on a machine that lacks something; return why it is not set."""
+    (row,) = (row for row in ROWS if row.label == label)
+    monkeypatch.setattr(_measure, "ROWS", (row,))
+    marks = Marks()
+    with marks.set("a"):
+        assert marks.changed(row, "a") == {}
+    return marks.reasons[label]
+
+
+def test_mark_that_cannot_be_set_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "torch", None)
+    assert lacking(monkeypatch, "state of torch's generator") == "torch is not installed"
+    monkeypatch.setattr("signal.Signals", {})
+    assert lacking(monkeypatch, "signal mask") == "there is no SIGURG on this platform"
+    monkeypatch.undo()
+    monkeypatch.setattr("locale.setlocale", _only_c)
+    assert lacking(monkeypatch, "locale") == "this machine has no locale but C"
+
+
+def _only_c(category: int, name: str | None = None) -> str:
+    if name is not None:
+        raise locale.Error("unsupported locale setting")
+    return "C"
+
+
+def test_mark_that_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = os.umask(0o072)
+    try:
+        assert lacking(monkeypatch, "umask") == "what was set here to be known again changed nothing"
+    finally:
+        os.umask(before)
+
+
+@pytest.mark.parametrize("trouble", [WorkerError("gave no answer"), OSError("no room")])
+def test_trouble_with_a_worker_is_told(
+    trouble: Exception, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail(*_: object) -> None:
+        raise trouble
+
+    monkeypatch.setattr(_measure, "Crew", fail)
+    assert command_line.main(["inherits"]) == 1
+    out = capsys.readouterr().out
+    assert "module globals                   | ?    | ?     | ?          | ?      | " in out
+    assert f"\nfork: {trouble}.\n" in out
+
+
+def test_kinds_that_are_not_here_are_no_trouble(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(_measure, "available_kinds", lambda: ("thread",))
+    assert command_line.main(["inherits"]) == 0
+    out = capsys.readouterr().out
+    assert "module globals                   | -    | -     | -          | shared | -" in out
+    assert "spawn" in out.splitlines()[0]

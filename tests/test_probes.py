@@ -476,16 +476,6 @@ def test_library_that_is_just_being_imported_has_no_state(monkeypatch: pytest.Mo
     assert facts("torch_random_state") == {}
 
 
-def test_state_of_numpy() -> None:
-    random = pytest.importorskip("numpy.random")
-    before = random.get_state()
-    random.seed(3)
-    seeded = facts("numpy_random_state")
-    random.random()
-    assert facts("numpy_random_state") != seeded
-    random.set_state(before)
-
-
 # ---------------------------------------------------------------- the words, watched here
 
 

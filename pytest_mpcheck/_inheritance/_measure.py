@@ -128,7 +128,7 @@ def _column(kind: str, marks: Marks) -> Column:
                 second = worker.answer()
             worker.join()
     except (WorkerError, OSError) as error:
-        return Column(kind, {}, {}, f"{type(error).__name__}: {error}")
+        return Column(kind, {}, {}, str(error))
     cells: dict[str, Cell] = {}
     reasons = dict(marks.reasons)
     for row in ROWS:

@@ -46,7 +46,7 @@ def _reasons(columns: Sequence[Column]) -> Iterator[str]:
     for column in columns:
         for label, reason in column.reasons.items():
             whose.setdefault((label, reason), []).append(column.kind)
-        if column.trouble is not None:
+        if column.trouble is not None and column.is_here:
             yield f"{column.kind}: {column.trouble}."
     for (label, reason), kinds in whose.items():
         yield f"{label}, {', '.join(kinds)}: {reason}."
