@@ -28,6 +28,7 @@ from pytest_mpcheck import (
     MpcheckError,
     ProcessId,
     Snapshot,
+    _platforms,
     assert_inherited,
     assert_isolated,
     assert_not_inherited,
@@ -275,6 +276,11 @@ def test_descriptors_but_for_those_that_every_child_has(mp_start_method: str, mp
         assert_not_inherited(child, parent, "descriptors")
 
 
+def test_descriptor_that_is_closed_meanwhile(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_platforms, "descriptors", lambda: {99_999: "pipe:[1] (read)"})
+    assert facts("descriptors") == {}
+
+
 @pytest.fixture
 def _handlers() -> Iterator[None]:
     before = {number: signal.getsignal(number) for number in (signal.SIGUSR1, signal.SIGUSR2, signal.SIGPIPE)}
@@ -342,7 +348,7 @@ def test_locale(monkeypatch: pytest.MonkeyPatch) -> None:
         assert facts("locale_settings") == {"locale_settings['LC_CTYPE']": "'C'"}
     finally:
         locale.setlocale(locale.LC_CTYPE, before)
-    monkeypatch.setattr(_of_the_process, "import_module", lambda _: types.SimpleNamespace())
+    monkeypatch.setattr(_of_the_process, "import_quietly", lambda _: types.SimpleNamespace())
     assert facts("locale_settings") == {}
 
 

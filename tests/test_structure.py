@@ -14,8 +14,10 @@ import pytest
 
 import pytest_mpcheck
 from pytest_mpcheck import (
+    Aspect,
     ChildReport,
     Deadlock,
+    Difference,
     Exited,
     ProcessFacts,
     ProcessId,
@@ -23,6 +25,7 @@ from pytest_mpcheck import (
     Returned,
     ScriptRun,
     Signalled,
+    Snapshot,
     Stuck,
 )
 from pytest_mpcheck._errors import _ChildError
@@ -35,7 +38,7 @@ ROWS = (
     ("_platforms", "_settings", "_words", "_process_words"),
     ("_autopsy", "_deadlocks", "_history", "_keeper", "_linearizability", "_probes"),
     ("_children",),
-    ("_checks", "_comparison", "_ordering"),
+    ("_checks", "_comparison", "_inheritance", "_ordering"),
     ("_account", "_config", "_leftovers", "_time_limit", "fixtures"),
     ("plugin", "__main__"),
 )
@@ -133,6 +136,9 @@ RECORDS: list[Any] = [
     Straggler(ProcessId(1, "token"), 2, 3, "name", "command"),
     Swept(),
     ScriptRun("path", ("arg",), "fork", 0, "out", "err", ("survivor",)),
+    Aspect({"place": "text"}, True, "obstacle"),
+    Difference("word", "place", "here", None),
+    Snapshot(ProcessId(1, "token"), 2, 3, {"word": Aspect({"place": "text"})}),
 ]
 
 

@@ -15,7 +15,8 @@ from typing import Literal, TypeAlias
 
 from pytest_mpcheck._comparison._facts import THREAD
 from pytest_mpcheck._comparison._workers import Crew, WorkerError
-from pytest_mpcheck._inheritance._rows import MARKS, ROWS, NotHere, Row
+from pytest_mpcheck._inheritance._not_here import NotHere
+from pytest_mpcheck._inheritance._rows import MARKS, ROWS, Row
 from pytest_mpcheck._inheritance._targets import look_twice, look_twice_from_an_interpreter
 from pytest_mpcheck._platforms import available_kinds
 from pytest_mpcheck._probes._probe import aspect_of

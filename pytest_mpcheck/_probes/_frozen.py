@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Set
 from typing import Any, cast
 
 from .._excerpts import RAISED, reason_of, shortened
+from ._importing import import_quietly
 
 __all__ = ["NotThere", "bounded", "digest", "frozen", "named"]
 
@@ -76,8 +77,7 @@ def bounded(text: str) -> str:
 
 def digest(data: bytes) -> str:
     """Return what stands for bytes that are too many to be told."""
-    import hashlib  # not every child has it
-
+    hashlib = import_quietly("hashlib")
     return f"SHA-256 {hashlib.sha256(data).hexdigest()[:16]}"
 
 

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ._frozen import bounded
+from ._importing import is_of_the_look
 from ._place import place
 
 __all__ = ["log_handlers", "meta_path", "sys_modules", "sys_path", "warning_filters"]
@@ -25,7 +26,11 @@ def sys_path(word: str) -> Mapping[str, str]:
 
 def sys_modules(word: str) -> Mapping[str, str]:
     """Measure which modules are imported; this package's own do not count."""
-    return {place(word, name): "imported" for name in list(sys.modules) if name.partition(".")[0] != _OURS}
+    return {
+        place(word, name): "imported"
+        for name in list(sys.modules)
+        if name.partition(".")[0] != _OURS and not is_of_the_look(name)
+    }
 
 
 _FINDERS = frozenset(

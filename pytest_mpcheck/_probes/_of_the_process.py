@@ -6,11 +6,11 @@ import os
 import signal
 import sys
 from collections.abc import Mapping
-from importlib import import_module
 from typing import Any
 
 from .. import _platforms
 from ._frozen import bounded, frozen
+from ._importing import import_quietly
 from ._place import Unmeasurable, place
 from ._subinterpreter import interpreter_number
 
@@ -97,7 +97,7 @@ def _name(number: int) -> str:
 
 def locale_settings(word: str) -> Mapping[str, str]:
     """Measure the locale of each category, where that is not the one with which Python starts."""
-    c: Any = import_module("_locale")  # built in; `locale` itself is big
+    c = import_quietly("_locale")  # built in; `locale` itself is big
     found = {}
     for category in ("LC_COLLATE", "LC_CTYPE", "LC_MESSAGES", "LC_MONETARY", "LC_NUMERIC", "LC_TIME"):
         if hasattr(c, category):  # Windows lacks one
