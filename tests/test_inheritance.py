@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import TypeAlias
 
 import pytest
 
@@ -24,11 +25,22 @@ from pytest_mpcheck.fixtures import ProcessFactory
 CHECKOUT = Path(pytest_mpcheck.__file__).parents[1]
 DOCUMENT = Path(__file__).parents[1] / "docs" / "isolation.md"
 
-CONDITIONS = {
-    "before 3.12": sys.version_info < (3, 12),
-    "where threads inherit the context": bool(getattr(sys.flags, "thread_inherit_context", False)),
-}
-"""What makes a cell of the documented table another one, in the words that it uses."""
+FLAGS = ("thread_inherit_context", "context_aware_warnings")
+"""Of `sys.flags`, since Python 3.14."""
+
+Conditions: TypeAlias = dict[str, bool]
+
+
+def conditions(**flags: bool) -> Conditions:
+    """Tell what makes a cell of the documented table another one, in the words that it uses."""
+    inherits, has_filters = (flags.get(flag, bool(getattr(sys.flags, flag, False))) for flag in FLAGS)
+    return {
+        "before 3.12": sys.version_info < (3, 12),
+        "where threads inherit the context": inherits,
+        "where threads inherit the context with its filters": inherits and has_filters,
+        "where the context has the filters": has_filters,
+    }
+
 
 STAND_INS = {
     "numpy/__init__.py": "",
@@ -54,8 +66,9 @@ STAND_INS = {
 """Libraries whose generators are copied by a fork, as those of numpy and torch are."""
 
 
-def documented() -> dict[str, dict[str, str]]:
+def documented(here: Conditions | None = None) -> dict[str, dict[str, str]]:
     """Read the table of the documentation as it stands for this Python, by row and kind of worker."""
+    here = conditions() if here is None else here
     lines = [line for line in DOCUMENT.read_text(encoding="utf-8").splitlines() if line.startswith("| ")]
     rows = [[cell.strip() for cell in line.strip("| ").split("|")] for line in lines]
     start = next(number for number, row in enumerate(rows) if row[1:] == list(KINDS))
@@ -63,16 +76,17 @@ def documented() -> dict[str, dict[str, str]]:
     for label, *cells in rows[start + 1 :]:
         if len(cells) != len(KINDS):
             break
-        table[label.replace("`", "")] = dict(zip(KINDS, map(_here, cells), strict=True))
+        words = [_word(cell, here) for cell in cells]
+        table[label.replace("`", "")] = dict(zip(KINDS, words, strict=True))
     return table
 
 
-def _here(cell: str) -> str:
-    """Choose what a cell such as ``fresh; copy before 3.12`` says of this Python."""
+def _word(cell: str, here: Conditions) -> str:
+    """Choose what a cell such as ``fresh; copy before 3.12`` says."""
     usual, *others = cell.split("; ")
     for other in others:
         word, _, condition = other.partition(" ")
-        if CONDITIONS[condition]:
+        if here[condition]:
             return word
     return usual
 
@@ -90,8 +104,8 @@ def stand_ins(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def run(*options: str, path: Path | None = None) -> str:
-    command = [sys.executable, "-m", "pytest_mpcheck", "inherits", *options]
+def run(*options: str, python: tuple[str, ...] = (), path: Path | None = None) -> str:
+    command = [sys.executable, *python, "-m", "pytest_mpcheck", "inherits", *options]
     folders = [str(CHECKOUT), *([str(path)] if path else []), os.environ.get("PYTHONPATH", "")]
     env = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, folders))}
     done = subprocess.run(command, capture_output=True, text=True, timeout=100, check=False, env=env)
@@ -99,10 +113,14 @@ def run(*options: str, path: Path | None = None) -> str:
     return done.stdout
 
 
-def test_what_is_measured_is_what_is_documented(stand_ins: Path) -> None:
-    measured = json.loads(run("--json", path=stand_ins))
+@pytest.mark.parametrize("flags", [(), FLAGS[:1], FLAGS[1:], FLAGS], ids="-".join)
+def test_what_is_measured_is_what_is_documented(flags: tuple[str, ...], stand_ins: Path) -> None:
+    if flags and not hasattr(sys.flags, flags[0]):
+        pytest.skip(f"this Python has no {flags[0]}")
+    python = tuple(word for flag in flags for word in ("-X", f"{flag}=1"))
+    measured = json.loads(run("--json", python=python, path=stand_ins))
     assert measured["rows"] == [row.label for row in ROWS]
-    table = documented()
+    table = documented(conditions(**dict.fromkeys(flags, True)))
     for column in measured["columns"]:
         kind = column["kind"]
         assert column["trouble"] == (None if column["is_here"] else "there is none here")
@@ -141,6 +159,37 @@ def test_every_word_works_in_every_kind_of_child(mp_backend: str, mp_process: Pr
             wrong[row.label] = str(error)
     assert wrong == {}
     assert [one for one in before.difference(probe(*NAMES)) if not WORDS[one.word].grows] == []
+
+
+def test_what_monkeypatch_replaces(
+    mp_backend: str, mp_process: ProcessFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = ("colorsys:ONE_SIXTH", "string:Template.delimiter")
+    monkeypatch.setattr("colorsys.ONE_SIXTH", "patched")
+    monkeypatch.setattr("string.Template.delimiter", "patched")
+    parent, child = probe(*names), mp_process(probe, *names).result()
+    expected = documented()["values patched by monkeypatch"][mp_backend]
+    (assert_not_inherited if expected == "fresh" else assert_inherited)(child, parent, *names)
+    assert {parent[name][name] for name in names} == {"'patched'"}
+
+
+def test_names_of_test_modules_are_found_under_importlib(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(
+        """
+        from pytest_mpcheck import assert_not_inherited, probe
+        LEVELS = {"pear": 3}
+        def test_it(mp_process, monkeypatch):
+            monkeypatch.setitem(LEVELS, "pear", 2)
+            name = f"{__name__}:LEVELS"
+            parent, child = probe(name), mp_process(probe, name).result()
+            assert_not_inherited(child, parent, f"{name}['pear']")
+            assert child[f"{name}['pear']"] == {f"{name}['pear']": "3"}
+        """
+    )
+    result = pytester.runpytest(
+        "--import-mode=importlib", "--mp-start-methods=spawn,forkserver", "-p", "no:cacheprovider"
+    )
+    result.assert_outcomes(passed=2)
 
 
 # ---------------------------------------------------------------- the command

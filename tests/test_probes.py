@@ -10,6 +10,7 @@ import os
 import pickle
 import re
 import signal
+import subprocess
 import sys
 import threading
 import types
@@ -193,6 +194,14 @@ def test_probe_disturbs_nothing() -> None:
     assert first.interpreter == 0
     assert list(first.aspects) == [*WORDS, __name__]
     assert not any(aspect.obstacle for aspect in first.aspects.values())
+
+
+def test_probe_disturbs_nothing_in_a_fresh_process() -> None:
+    """What the look imports for itself is not there for the next look either."""
+    program = "import os; os.environ['LONG'] = 'x' * 2000; from pytest_mpcheck import probe; a, b = probe(), probe(); "
+    program += "import sys; print(a.difference(b), 'hashlib' in sys.modules, a['sys_modules[\\'hashlib\\']'])"
+    told = subprocess.run([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True, check=True).stdout
+    assert told == "() True {}\n"
 
 
 def test_given_globals(monkeypatch: pytest.MonkeyPatch) -> None:
