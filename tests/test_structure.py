@@ -175,8 +175,9 @@ def test_what_runs_in_a_child_does_not_import_pytest(mp_process: Any, mp_start_m
     pytester.makepyfile(
         target="""
             import sys
+            unwanted = {"pytest", "psutil", "cloudpickle", "tblib", "pytest_mpcheck._probes"}
             def loaded():
-                return sorted({"pytest", "psutil", "cloudpickle", "tblib"}.intersection(sys.modules))
+                return sorted(unwanted.intersection(sys.modules))
             """,
         program="""
             from pytest_mpcheck._children._nursery import Nursery
