@@ -19,6 +19,11 @@ __all__ = ["assert_isolated"]
 _LINES = 20
 """How many places a message tells."""
 
+_REMEDY = (
+    "what to do: hand the worker a copy, or put back what it changes; `python -m pytest_mpcheck inherits` tells which "
+    "kinds of workers share what"
+)
+
 _TEXT = 1_000
 """How much of each it tells, in characters."""
 
@@ -64,7 +69,7 @@ def assert_isolated(*watched: object) -> Iterator[None]:
     if changes:
         if len(changes) > _LINES:
             changes[_LINES:] = [f"  ... and {len(changes) - _LINES} more"]
-        raise AssertionError("\n".join(["changed in this process while children worked:", *changes]))
+        raise AssertionError("\n".join(["changed in this process while children worked:", *changes, _REMEDY]))
 
 
 def _told(text: str | None) -> str:

@@ -1,7 +1,8 @@
 """`probe`: what the process that calls it has.
 
-Guarantees: nothing is changed by the look, and nothing is imported but the modules of names that are given. It works in
-every process, thread and interpreter; what cannot be measured there says why.
+Guarantees: nothing is changed by the look, and no module is imported but those of names that are given, and what the
+look needs for itself, which does not show. It works in every process, thread and interpreter; what cannot be measured
+there says why.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import os
 import threading
 
 from .. import _platforms
+from .._excerpts import repr_of
 from .._records import ProcessId
 from ._frozen import NotThere, frozen, named
 from ._snapshot import Aspect, Snapshot
@@ -35,7 +37,7 @@ def probe(*names: str) -> Snapshot:
         What there is.
 
     Raises:
-        ValueError: A name leads to no module.
+        ValueError: A name is none, or leads to no module.
     """
     aspects = {name: aspect_of(name) for name in (*WORDS, *names)}  # names last: they may import modules
     pid = os.getpid()
@@ -61,6 +63,10 @@ def aspect_of(name: str) -> Aspect:
 
 
 def _globals(name: str) -> dict[str, str]:
+    if not isinstance(name, str):
+        raise ValueError(
+            f"probe() got {repr_of(name)}, which is no name; what to do: give 'module' or 'module:attribute'"
+        )
     try:
         return frozen(named(name), name, by_identity=False)
     except NotThere:  # nothing to have: it may be there in another process
