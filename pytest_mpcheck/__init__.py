@@ -9,7 +9,15 @@ from __future__ import annotations
 TYPE_CHECKING = False  # typing itself would cost every child a millisecond
 if TYPE_CHECKING:
     from . import models
-    from ._checks import assert_exited, assert_isolated, assert_joined, assert_lines
+    from ._checks import (
+        assert_exited,
+        assert_inherited,
+        assert_isolated,
+        assert_joined,
+        assert_lines,
+        assert_not_inherited,
+        assert_picklable,
+    )
     from ._children._child import Child
     from ._children._executor import WorkerDied
     from ._errors import (
@@ -26,6 +34,8 @@ if TYPE_CHECKING:
     from ._history._log import checkpoint
     from ._history._span import span
     from ._ordering import History
+    from ._probes._probe import probe
+    from ._probes._snapshot import Aspect, Difference, Snapshot
     from ._process_facts import ProcessFacts
     from ._records import (
         ChildReport,
@@ -43,12 +53,14 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
+    "Aspect",
     "BadSetting",
     "Child",
     "ChildDied",
     "ChildReport",
     "ChildStuck",
     "Deadlock",
+    "Difference",
     "Event",
     "Exited",
     "History",
@@ -63,17 +75,22 @@ __all__ = [
     "Returned",
     "ScriptRun",
     "Signalled",
+    "Snapshot",
     "Span",
     "Stuck",
     "UnseenFailure",
     "WorkerDied",
     "__version__",
     "assert_exited",
+    "assert_inherited",
     "assert_isolated",
     "assert_joined",
     "assert_lines",
+    "assert_not_inherited",
+    "assert_picklable",
     "checkpoint",
     "models",
+    "probe",
     "span",
 ]
 
@@ -87,7 +104,9 @@ _HOMES = {
     **dict.fromkeys(("Event", "Span"), "._history._chronicle"),
     "checkpoint": "._history._log",
     "span": "._history._span",
-    **dict.fromkeys(("assert_exited", "assert_isolated", "assert_joined", "assert_lines"), "._checks"),
+    "probe": "._probes._probe",
+    **dict.fromkeys(("Aspect", "Difference", "Snapshot"), "._probes._snapshot"),
+    **dict.fromkeys([name for name in __all__ if name.startswith("assert_")], "._checks"),
     **dict.fromkeys(
         ("BadSetting", "ChildDied", "ChildStuck", "MpcheckError", "NoSuchWorkers", "NotPicklable", "UnseenFailure"),
         "._errors",

@@ -1,4 +1,4 @@
-"""The command line: ``python -m pytest_mpcheck compare``.
+"""The command line: ``python -m pytest_mpcheck compare`` and ``... inherits``.
 
 Exit status: 0 when everything was measured, whatever the verdicts; 1 when a worker could not be measured; 2
 for wrong use; 130 after Ctrl-C. What is asked for goes to standard output, how far it got to standard
@@ -27,6 +27,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     options = _parser().parse_args(arguments)
     try:
+        if options.command == "inherits":
+            return _inherits(as_json=options.json)
         return _compare(options.rounds, options.task_seconds, as_json=options.json)
     except KeyboardInterrupt:
         print("interrupted: every worker has been ended, nothing is reported", file=sys.stderr)
@@ -49,6 +51,18 @@ def _compare(rounds: int, task_seconds: float, *, as_json: bool) -> int:
     return 1 if facts.troubles else 0
 
 
+def _inherits(*, as_json: bool) -> int:
+    from pytest_mpcheck._inheritance import _measure, _words
+    from pytest_mpcheck._table import format_table
+
+    columns = _measure.measure()
+    if as_json:
+        print(json.dumps(_words.as_json(columns), indent=2))
+    else:
+        print(format_table(_words.rows_of(columns)), "", *_words.legend(columns), sep="\n")
+    return 1 if any(column.trouble for column in columns if column.is_here) else 0
+
+
 def _tell_progress(what: str) -> None:
     print(f"measuring: {what}", file=sys.stderr, flush=True)
 
@@ -65,6 +79,14 @@ def _parser() -> argparse.ArgumentParser:
         epilog="Exit status: 0 when everything was measured, whatever the verdicts; 1 when a worker could "
         "not be measured; 2 for wrong use; 130 after Ctrl-C.",
     )
+    inherits = commands.add_parser(
+        "inherits",
+        help="what a worker has of the process that starts it, measured on this machine",
+        description="Print what each kind of worker has of the process that starts it, as measured here.",
+        epilog="Exit status: 0 when everything was measured; 1 when a worker could not be; 2 for wrong use; 130 after "
+        "Ctrl-C.",
+    )
+    inherits.add_argument("--json", action="store_true", help="print one JSON object instead of a table")
     compare.add_argument(
         "--json", action="store_true", help="print one JSON object with the raw numbers instead of tables"
     )

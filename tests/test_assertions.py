@@ -15,8 +15,8 @@ from typing import Any
 import pytest
 
 from pytest_mpcheck import assert_exited, assert_isolated, assert_joined, assert_lines
-from pytest_mpcheck._checks._isolation import frozen
 from pytest_mpcheck._clock import Deadline, wait_until
+from pytest_mpcheck._probes._frozen import frozen
 from pytest_mpcheck.fixtures import ProcessFactory
 
 GLOBAL: dict[str, Any] = {"list": [1, 2], "number": 3}

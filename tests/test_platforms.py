@@ -16,7 +16,16 @@ import pytest
 from pytest_mpcheck import _platforms
 from pytest_mpcheck._autopsy import _stacks
 from pytest_mpcheck._clock import Deadline, wait_until
-from pytest_mpcheck._platforms import _anywhere, _brand, _linux, _macos, _watcher, _windows
+from pytest_mpcheck._platforms import (
+    _anywhere,
+    _brand,
+    _holdings,
+    _linux,
+    _macos,
+    _proc_self,
+    _watcher,
+    _windows,
+)
 from pytest_mpcheck.fixtures import ProcessFactory
 
 CONTRACT = [
@@ -233,3 +242,52 @@ def test_spawn_is_all_that_windows_offers(pytester: pytest.Pytester) -> None:
     )
     interpreters = int(sys.version_info >= (3, 14))
     pytester.runpytest_subprocess("--mp-platform=windows").assert_outcomes(passed=5 + interpreters)
+
+
+@pytest.mark.parametrize("module", [_holdings, _proc_self])
+def test_descriptors_of_this_process(module: ModuleType) -> None:
+    read, write = os.pipe()
+    again = os.dup(read)
+    folder = os.open(".", os.O_RDONLY)
+    try:
+        found = module.descriptors()
+    finally:
+        for number in (read, write, again, folder):
+            os.close(number)
+    assert found[read] == found[again]
+    assert "pipe" in found[read]
+    assert "pipe" in found[write]
+    assert found[folder] == f"{os.getcwd()} (read)" or found[folder].startswith("folder ")
+    assert not {read, write, again, folder}.intersection(module.descriptors())
+
+
+def test_descriptors_where_nobody_lists_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_: object) -> None:
+        raise FileNotFoundError("no such folder")
+
+    read, write = os.pipe()
+    monkeypatch.setattr(os, "listdir", refuse)
+    assert {read, write} <= set(_holdings.descriptors())
+    os.close(read)
+    os.close(write)
+
+
+@pytest.mark.parametrize("module", [_holdings, _proc_self])
+def test_umask_of_this_process(module: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = os.umask(0o027)
+    try:
+        assert module.umask() == 0o027
+        monkeypatch.setattr(_proc_self, "_read", lambda _: "")  # as with Linux before 4.7
+        assert module.umask() == 0o027
+    finally:
+        os.umask(before)
+
+
+def test_ignored_signals() -> None:
+    before = signal.signal(signal.SIGUSR2, signal.SIG_IGN)
+    try:
+        assert signal.SIGUSR2 in _proc_self.ignored_signals()
+    finally:
+        signal.signal(signal.SIGUSR2, before)
+    assert signal.SIGUSR2 not in _proc_self.ignored_signals()
+    assert _holdings.ignored_signals() == frozenset()

@@ -14,8 +14,10 @@ import pytest
 
 import pytest_mpcheck
 from pytest_mpcheck import (
+    Aspect,
     ChildReport,
     Deadlock,
+    Difference,
     Exited,
     ProcessFacts,
     ProcessId,
@@ -23,6 +25,7 @@ from pytest_mpcheck import (
     Returned,
     ScriptRun,
     Signalled,
+    Snapshot,
     Stuck,
 )
 from pytest_mpcheck._errors import _ChildError
@@ -33,9 +36,9 @@ ROOT = Path(pytest_mpcheck.__file__).parent
 ROWS = (
     ("_records", "_process_facts", "_errors", "_clock", "_excerpts", "_regular_file", "_table"),
     ("_platforms", "_settings", "_words", "_event_words", "_process_words"),
-    ("_autopsy", "_deadlocks", "_history", "_keeper", "_linearizability", "_trace", "models"),
+    ("_autopsy", "_deadlocks", "_history", "_keeper", "_linearizability", "_probes", "_trace", "models"),
     ("_children",),
-    ("_checks", "_comparison", "_ordering"),
+    ("_checks", "_comparison", "_inheritance", "_ordering"),
     ("_account", "_config", "_leftovers", "_recordings", "_time_limit", "_tracing", "fixtures"),
     ("plugin", "__main__"),
 )
@@ -133,6 +136,9 @@ RECORDS: list[Any] = [
     Straggler(ProcessId(1, "token"), 2, 3, "name", "command"),
     Swept(),
     ScriptRun("path", ("arg",), "fork", 0, "out", "err", ("survivor",)),
+    Aspect({"place": "text"}, True, "obstacle"),
+    Difference("word", "place", "here", None),
+    Snapshot(ProcessId(1, "token"), 2, 3, {"word": Aspect({"place": "text"})}),
 ]
 
 
@@ -169,8 +175,9 @@ def test_what_runs_in_a_child_does_not_import_pytest(mp_process: Any, mp_start_m
     pytester.makepyfile(
         target="""
             import sys
+            unwanted = {"pytest", "psutil", "cloudpickle", "tblib", "pytest_mpcheck._probes"}
             def loaded():
-                return sorted({"pytest", "psutil", "cloudpickle", "tblib"}.intersection(sys.modules))
+                return sorted(unwanted.intersection(sys.modules))
             """,
         program="""
             from pytest_mpcheck._children._nursery import Nursery

@@ -2,19 +2,30 @@
 
 from __future__ import annotations
 
-import hashlib
-import importlib
+import difflib
+import gc
 import os
-import reprlib
-import types
-from collections.abc import Callable, Iterator, Mapping, Set
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, cast
 
-__all__ = ["assert_isolated", "frozen"]
+from .._errors import MpcheckError
+from .._excerpts import shortened
+from .._probes._frozen import NotThere, frozen, named
+from .._probes._snapshot import is_part
+from .._probes._words import WORDS, Unmeasurable
 
-_WORDS: dict[str, Callable[[], object]] = {"cwd": os.getcwd, "environ": lambda: dict(os.environ)}
-"""What of a process can be watched by a word."""
+__all__ = ["assert_isolated"]
+
+_LINES = 20
+"""How many places a message tells."""
+
+_REMEDY = (
+    "what to do: hand the worker a copy, or put back what it changes; `python -m pytest_mpcheck inherits` tells which "
+    "kinds of workers share what"
+)
+
+_TEXT = 1_000
+"""How much of each it tells, in characters."""
 
 
 @contextmanager
@@ -29,129 +40,76 @@ def assert_isolated(*watched: object) -> Iterator[None]:
 
     Args:
         watched: At least one of: a dotted name (``"package.module"`` for all of a module's globals,
-            ``"package.module:attribute"`` for one of them); one of the words ``"cwd"`` and ``"environ"``; any object,
-            looked at through and through.
+            ``"package.module:attribute"`` for one of them); a word of `Snapshot`, such as ``"cwd"``, or a place in one;
+            any object, looked at through and through. Of modules, threads and descriptors, which a process that starts
+            children gets more of, only those count that were there before.
 
     Raises:
         AssertionError: Something changed; names each place with what was there before and is there now.
         ValueError: Nothing is watched, or a name leads nowhere.
+        MpcheckError: A word cannot be measured here.
     """
     __tracebackhide__ = True
     if not watched:
         raise ValueError("assert_isolated() that watches nothing proves nothing: name a module or an object")
+    if any(isinstance(word, str) and is_part(word, "descriptors") for word in watched):
+        gc.collect()  # what nobody holds any more is closed at any moment
     before = _look(watched)
     yield
     after = _look(watched)
     changes = [
-        f"  {path}: was {before.get(path, '(not there)')}, is {after.get(path, '(not there)')}"
+        f"  {shortened(path, _TEXT)}: was {_told(before.get(path))}, is {_told(after.get(path))}"
         for path in sorted({*before, *after})
-        if before.get(path) != after.get(path)
+        if before.get(path) != after.get(path) and (path in before or not _may_grow(path))
+    ] or [
+        f"  {word}: all of it is there, in another order"
+        for word in watched
+        if isinstance(word, str) and word in WORDS and WORDS[word].is_ordered and list(before) != list(after)
     ]
     if changes:
-        raise AssertionError("\n".join(["changed in this process while children worked:", *changes]))
+        if len(changes) > _LINES:
+            changes[_LINES:] = [f"  ... and {len(changes) - _LINES} more"]
+        raise AssertionError("\n".join(["changed in this process while children worked:", *changes, _REMEDY]))
+
+
+def _told(text: str | None) -> str:
+    return "(not there)" if text is None else shortened(text, _TEXT)
+
+
+def _may_grow(path: str) -> bool:
+    return any(word.grows and is_part(path, name) for name, word in WORDS.items())
 
 
 def _look(watched: tuple[object, ...]) -> dict[str, str]:
     facts: dict[str, str] = {}
     for index, thing in enumerate(watched):
-        path, value = _resolve(thing, index)
-        facts |= frozen(value, path)
+        if thing is os.environ:
+            facts |= _measure("environ", "environ")  # itself it holds everything twice
+        elif not isinstance(thing, str):
+            facts |= frozen(thing, f"{type(thing).__name__} #{index + 1}")
+        else:
+            word = next((name for name in WORDS if is_part(thing, name)), None)
+            facts |= frozen(_named(thing), thing) if word is None else _measure(word, thing)
     return facts
 
 
-def _resolve(thing: object, index: int) -> tuple[str, object]:
-    if thing is os.environ:
-        return "environ", dict(os.environ)  # itself it holds everything twice
-    if not isinstance(thing, str):
-        return f"{type(thing).__name__} #{index + 1}", thing
-    if thing in _WORDS:
-        return thing, _WORDS[thing]()
-    module_name, _, attribute = thing.partition(":")
+def _measure(word: str, place: str) -> Mapping[str, str]:
     try:
-        value: object = importlib.import_module(module_name)
-        for name in attribute.split(".") if attribute else ():
-            value = getattr(value, name)
-    except (ImportError, AttributeError, ValueError) as error:
-        words = ", ".join(map(repr, _WORDS))
-        raise ValueError(
-            f"nothing to watch under {thing!r} ({error}): "
-            f"give 'module' or 'module:attribute', one of {words}, or an object"
+        return {where: text for where, text in WORDS[word].measure(word).items() if is_part(where, place)}
+    except Unmeasurable as obstacle:
+        raise MpcheckError(
+            f"assert_isolated() got {place!r}, which cannot be measured in pid {os.getpid()}: {obstacle}; what to do: "
+            f"leave it out"
         ) from None
-    return thing, value
 
 
-def frozen(value: object, path: str) -> dict[str, str]:
-    """Take down a value as text, part by part, while it is what it is.
-
-    Args:
-        value: Anything; containers and objects are looked at through and through, modules only at the top.
-        path: What to call it.
-
-    Returns:
-        For the path of each part: the part, as text. Equal texts mean that nothing changed.
-    """
-    facts: dict[str, str] = {}
-    todo: list[tuple[str, Any]] = [(path, _globals_of(value) if isinstance(value, types.ModuleType) else value)]
-    seen: dict[int, Any] = {}  # holds what it has seen, so that no id comes twice
-    while todo:
-        where, part = todo.pop()
-        facts[where] = _leaf(part)
-        if id(part) not in seen and not isinstance(part, _PLAIN):
-            seen[id(part)] = part
-            todo += _parts(part, where)
-    return facts
-
-
-def _globals_of(module: types.ModuleType) -> dict[str, Any]:
-    """Return what a module itself has made: what the import system keeps in it leads all over the process."""
-    return {name: value for name, value in vars(module).items() if not name.startswith(("__", "@"))}
-
-
-_PLAIN = (
-    str,
-    bytes,
-    int,
-    float,
-    complex,
-    bool,
-    type(None),
-    type,
-    types.ModuleType,
-    types.FunctionType,
-    types.BuiltinFunctionType,
-)
-
-
-def _leaf(part: Any) -> str:
-    """Tell a part without its own parts."""
-    if isinstance(part, (Mapping, Set, list, tuple)):
-        return f"{type(part).__name__} of {len(part)}"
+def _named(name: str) -> object:
     try:
-        data = memoryview(part)
-    except TypeError:
-        data = None
-    if data is not None:
-        return (
-            f"{type(part).__name__} of {data.nbytes} bytes, SHA-256 {hashlib.sha256(data.tobytes()).hexdigest()[:16]}"
-        )
-    if isinstance(part, str):
-        return repr(part)
-    if type(part).__repr__ == cast(object, object.__repr__) or isinstance(part, types.FunctionType):
-        return f"{type(part).__qualname__} at {id(part):#x}"
-    return repr(part)
-
-
-def _parts(part: Any, where: str) -> Iterator[tuple[str, Any]]:
-    if isinstance(part, Mapping):
-        yield from ((f"{where}[{reprlib.repr(key)}]", item) for key, item in list(part.items()))
-    elif isinstance(part, (list, tuple)):
-        yield from ((f"{where}[{index}]", item) for index, item in enumerate(part))
-    elif isinstance(part, Set):
-        yield from ((f"{where}{{{reprlib.repr(item)}}}", item) for item in part)
-    for name in list(getattr(part, "__dict__", ())):
-        yield f"{where}.{name}", part.__dict__[name]
-    for cls in type(part).__mro__:
-        slots = cls.__dict__.get("__slots__", ())
-        for name in (slots,) if isinstance(slots, str) else slots:
-            if hasattr(part, name):
-                yield f"{where}.{name}", getattr(part, name)
+        return named(name)
+    except (ImportError, NotThere, ValueError) as error:
+        near = difflib.get_close_matches(name, WORDS, 1)
+        hint = f"did you mean {near[0]!r}? " if near else ""
+        raise ValueError(
+            f"nothing to watch under {name!r} ({error}): {hint}"
+            f"give 'module' or 'module:attribute', one of {', '.join(map(repr, WORDS))}, or an object"
+        ) from None

@@ -28,6 +28,9 @@
 `reserve(file, ...)`   have room on the disk for a part of a file, before memory that is mapped to it is used
 `event_clock()`        the clock by which events are ordered, in nanoseconds
 `clock_is_shared()`    whether that clock is promised to be one for all processes
+`descriptors()`        what is open in this process, by descriptor, as text that compares
+`ignored_signals()`    which signals this process ignores, where the system tells it besides Python
+`umask()`              the file mode creation mask of this process
 =====================  =================================================================================
 
 `OFFERS` is what each platform offers its users, for those who want to see another platform than their own.
@@ -57,6 +60,7 @@ __all__ = [
     "Offer",
     "available_kinds",
     "clock_is_shared",
+    "descriptors",
     "doors",
     "end",
     "end_group",
@@ -67,6 +71,7 @@ __all__ = [
     "first_end",
     "follow_parent",
     "group_members",
+    "ignored_signals",
     "is_alive",
     "kin",
     "memory_kills",
@@ -77,6 +82,7 @@ __all__ = [
     "start_apart",
     "start_token",
     "tree_of",
+    "umask",
     "waits_of",
 ]
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 __all__ = [
     "STACK_SIGNAL",
     "clock_is_shared",
+    "descriptors",
     "doors",
     "end",
     "end_group",
@@ -32,6 +33,7 @@ __all__ = [
     "first_end",
     "follow_parent",
     "group_members",
+    "ignored_signals",
     "is_alive",
     "kin",
     "memory_kills",
@@ -42,6 +44,7 @@ __all__ = [
     "start_apart",
     "start_token",
     "tree_of",
+    "umask",
     "waits_of",
 ]
 
@@ -231,6 +234,27 @@ def tree_of(pid: int) -> tuple[ProcessFacts, ...]:
     from . import _procfs  # children load this module, and have no use for that one
 
     return _procfs.tree_of(pid)
+
+
+def descriptors() -> dict[int, str]:
+    """Return what is open in this process, by descriptor."""
+    from . import _proc_self
+
+    return _proc_self.descriptors()
+
+
+def ignored_signals() -> frozenset[int]:
+    """Return the numbers of the signals that this process ignores."""
+    from . import _proc_self
+
+    return _proc_self.ignored_signals()
+
+
+def umask() -> int:
+    """Return the file mode creation mask of this process."""
+    from . import _proc_self
+
+    return _proc_self.umask()
 
 
 def stacks_file(pid: int, signal_number: int) -> str | None:

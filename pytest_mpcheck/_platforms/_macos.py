@@ -22,12 +22,14 @@ from ._anywhere import (
     tree_of,
     waits_of,
 )
+from ._holdings import descriptors, ignored_signals, umask
 from ._posix import doors, end_group, end_self, first_end, group_members, start_apart
 from ._watcher import follow_parent
 
 __all__ = [
     "STACK_SIGNAL",
     "clock_is_shared",
+    "descriptors",
     "doors",
     "end",
     "end_group",
@@ -38,6 +40,7 @@ __all__ = [
     "first_end",
     "follow_parent",
     "group_members",
+    "ignored_signals",
     "is_alive",
     "kin",
     "memory_kills",
@@ -48,6 +51,7 @@ __all__ = [
     "start_apart",
     "start_token",
     "tree_of",
+    "umask",
     "waits_of",
 ]
 

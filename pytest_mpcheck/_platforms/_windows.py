@@ -26,11 +26,13 @@ from ._anywhere import (
     tree_of,
     waits_of,
 )
+from ._holdings import descriptors, ignored_signals, umask
 from ._watcher import follow_parent
 
 __all__ = [
     "STACK_SIGNAL",
     "clock_is_shared",
+    "descriptors",
     "doors",
     "end",
     "end_group",
@@ -41,6 +43,7 @@ __all__ = [
     "first_end",
     "follow_parent",
     "group_members",
+    "ignored_signals",
     "is_alive",
     "kin",
     "memory_kills",
@@ -51,6 +54,7 @@ __all__ = [
     "start_apart",
     "start_token",
     "tree_of",
+    "umask",
     "waits_of",
 ]
 
