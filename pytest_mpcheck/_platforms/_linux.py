@@ -97,7 +97,7 @@ class _Stat(NamedTuple):
     start_token: str
 
 
-def _stat(pid: int) -> _Stat | None:
+def stat_of(pid: int) -> _Stat | None:
     """Read `/proc/PID/stat`; ``None`` once the process is gone."""
     try:
         with open(f"/proc/{pid}/stat", "rb", buffering=0) as file:  # one call: the look at everybody is for each test
@@ -111,13 +111,13 @@ def _stat(pid: int) -> _Stat | None:
 
 def start_token(pid: int) -> str:
     """Return the start time in clock ticks since boot, from `/proc/PID/stat`, field 22; empty once it is gone."""
-    stat = _stat(pid)
+    stat = stat_of(pid)
     return stat.start_token if stat else ""
 
 
 def is_alive(process: ProcessId) -> bool:
     """Return whether a process has not ended; a zombie has."""
-    stat = _stat(process.pid)
+    stat = stat_of(process.pid)
     return stat is not None and stat.start_token == process.start_token and stat.state not in "ZX"
 
 
@@ -147,64 +147,10 @@ def end(process: ProcessId, *, kill: bool) -> None:
 def find(
     scope: str, mark: str, since: ProcessId, noted: Collection[ProcessId] = (), brand: int | None = None
 ) -> tuple[Straggler, ...]:
-    """Find the living processes that belong to a scope.
+    """Find the living processes that belong to a scope; see `_membership`."""
+    from . import _membership  # children load this module, and have no use for that one
 
-    Args:
-        scope: A folder. Who has a file in it open, or got it in its environment, belongs to the scope.
-        mark: The name in the environment that says so.
-        since: A process older than every one that could belong to it.
-        noted: Processes that are known to belong to it.
-        brand: A brand that all who have it belong to it by.
-
-    Returns:
-        They and their descendants, the oldest first; this process and its ancestors do not count.
-    """
-    from .._process_facts import Straggler  # children load this module, and have no use for these
-    from ._brand import brand_of
-
-    oldest = int(since.start_token or 0)
-    pids = sorted(int(name) for name in os.listdir("/proc") if name.isdigit())
-    stats = {pid: stat for pid in pids if (stat := _stat(pid)) and int(stat.start_token) >= oldest}
-    aside, pid = set(), os.getpid()
-    while pid and pid not in aside:
-        aside.add(pid)
-        pid = stat.parent if (stat := _stat(pid)) else 0
-    candidates = {pid: stat for pid, stat in stats.items() if pid not in aside and stat.state not in "ZX"}
-    known = {(process.pid, process.start_token) for process in noted}
-    members = {
-        pid
-        for pid, stat in candidates.items()
-        if (pid, stat.start_token) in known
-        or (brand is not None and brand_of(pid) == brand)
-        or _has_mark(pid, scope, mark)
-    }
-    grown = True
-    while grown:  # a descendant of a member is one; zombies pass that on
-        heirs = {pid for pid, stat in candidates.items() if stat.parent in members} - members
-        members |= heirs
-        grown = bool(heirs)
-    found = [
-        Straggler(ProcessId(pid, stat.start_token), stat.parent, stat.session, stat.name, command or stat.name)
-        for pid, stat, command in ((pid, candidates[pid], command_of(pid)) for pid in members)
-        if command or is_alive(ProcessId(pid, stat.start_token))  # it may have ended since we looked
-    ]
-    return tuple(sorted(found, key=lambda straggler: (int(straggler.process.start_token), straggler.process.pid)))
-
-
-def _has_mark(pid: int, scope: str, mark: str) -> bool:
-    """Return whether a process has a file of a scope open, or was started with the scope in its environment."""
-    try:
-        names = os.listdir(f"/proc/{pid}/fd")
-        environ = Path(f"/proc/{pid}/environ").read_bytes()
-    except OSError:  # gone, or another user's
-        return False
-    inside = scope + "/"
-    for name in names:
-        with contextlib.suppress(OSError):
-            if os.readlink(f"/proc/{pid}/fd/{name}").startswith(inside):
-                return True
-    start = f"{mark}={scope}".encode()
-    return any(entry == start or entry.startswith(start + b"/") for entry in environ.split(b"\0"))
+    return _membership.find(scope, mark, since, noted, brand)
 
 
 def command_of(pid: int) -> str:
