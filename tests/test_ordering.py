@@ -529,8 +529,13 @@ def test_what_the_filters_leave_is_nothing() -> None:
         history.assert_order("sent", "received", process=7)
     with fails("there is no span 'sent': nothing to judge\n'sent' is the name of a checkpoint (1 times)"):
         history.assert_overlap("sent")
-    with fails("there is no event of an empty sequence"):
+    with fails(
+        "there is no event of an empty sequence: nothing to judge\nnames seen: 'sent' (1), 'received' (1)\nwhat"
+    ):
         history.assert_order([], "sent")
+    story.span(3, 4, 2, "work", item=5)
+    with fails("there is no span 'work' with item=6", "the last one: item=5"):
+        history.assert_overlap("work", where={"item": 6})
 
 
 @pytest.mark.parametrize(
@@ -539,6 +544,7 @@ def test_what_the_filters_leave_is_nothing() -> None:
         ({"process": 1.5}, "process=1.5: give a name, a pid or a child"),
         ({"where": 3}, "where=3: give a mapping of data, or a function of an event"),
         ({"name": [3]}, "3 is no event: give a name, an event or a span, or a sequence of these"),
+        ({"name": 3}, "3 is no event: give a name, an event or a span, or a sequence of these"),
         ({"name": Story().at(1, 0, "elsewhere")}, "the event 'elsewhere' of pid 100 is none of this history"),
     ],
 )
