@@ -222,7 +222,7 @@ def test_spans_of_one_thread_do_not_overlap() -> None:
     story.span(2, 3, 1, "work")
     story.at(4, 1, "work", "end", begin=outer)
     history = story.history()
-    with fails("none did: all are of one thread of 'Process-1' (pid 101)"):
+    with fails("none did: all are of one thread of 'Process-1' (pid 101)", "as asyncio does, is no overlap"):
         history.assert_overlap("work")
     with fails("assert_exclusive: all 2 spans 'work' are of one thread of one process", "nothing to judge"):
         history.assert_exclusive("work")
@@ -353,6 +353,11 @@ QUEUES: dict[str, tuple[Sends, Sends, str]] = {
         [(1, 2, 1, [1]), (3, 4, 1, [2]), (5, 6, 1, 0), (7, 8, 1, 0)],
         [(2, 3, 2, [1]), (4, 5, 2, [2]), (6, 7, 2, 0), (8, 9, 2, 0)],
         "",
+    ),
+    "nothing but the same thing": (
+        [(1, 2, 1, 0), (3, 4, 1, 0)],
+        [(5, 6, 2, 0), (7, 8, 2, 0)],
+        "nothing was sent just once and received: nothing to judge",
     ),
     "only receives that overlap": (
         [(1, 2, 1, "a"), (3, 4, 1, "b")],
