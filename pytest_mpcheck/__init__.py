@@ -21,7 +21,7 @@ if TYPE_CHECKING:
         NotPicklable,
         UnseenFailure,
     )
-    from ._history._chronicle import Event, Span
+    from ._history._chronicle import Event, Source, Span
     from ._history._holds import Hold
     from ._history._log import checkpoint
     from ._history._span import span
@@ -63,6 +63,7 @@ __all__ = [
     "Returned",
     "ScriptRun",
     "Signalled",
+    "Source",
     "Span",
     "Stuck",
     "UnseenFailure",
@@ -84,7 +85,7 @@ _HOMES = {
     "Hold": "._history._holds",
     "ProcessFacts": "._process_facts",
     "WorkerDied": "._children._executor",
-    **dict.fromkeys(("Event", "Span"), "._history._chronicle"),
+    **dict.fromkeys(("Event", "Source", "Span"), "._history._chronicle"),
     "checkpoint": "._history._log",
     "span": "._history._span",
     **dict.fromkeys(("assert_exited", "assert_isolated", "assert_joined", "assert_lines"), "._checks"),

@@ -222,7 +222,7 @@ def test_spans_of_one_thread_do_not_overlap() -> None:
     story.span(2, 3, 1, "work")
     story.at(4, 1, "work", "end", begin=outer)
     history = story.history()
-    with fails("none did: all are of one thread of 'Process-1' (pid 101)", "as asyncio does, is no overlap"):
+    with fails("none did: all are of one thread of 'Process-1' (pid 101)", "coroutines do not count"):
         history.assert_overlap("work")
     with fails("assert_exclusive: all 2 spans 'work' are of one thread of one process", "nothing to judge"):
         history.assert_exclusive("work")
@@ -636,6 +636,11 @@ def test_what_was_lost_does_not_matter_to_what_is_there() -> None:
         "lost: 1 events of 'Process-1' (pid 101) are not there as a whole: it was killed meanwhile\n"
     ):
         history.assert_exclusive("work")
+    assert [(source.dropped, source.torn) for source in history.sources] == [(0, 0), (3, 1)]
+    assert history.timeline().endswith(
+        "  lost: 3 older events, which had to make room and 1 that are not there as a whole"
+    )
+    assert len(history.timeline(lines=8).splitlines()) <= 8
     with fails("there is no span 'play': nothing to judge", "lost: the 3 oldest events of 'Process-1' (pid 101)"):
         history.assert_overlap("play")
 
