@@ -183,6 +183,17 @@ def test_what_only_the_clock_orders_is_not_caused() -> None:
         history.assert_happens_before("first", "second")
 
 
+def test_span_causes_by_its_end_and_its_begin_by_itself() -> None:
+    story = Story()
+    put = story.span(1, 3, 0, "put", item=1)
+    got = story.at(2, 1, "got", item=1)
+    story.link("message", put, got)
+    history = story.history()
+    with fails("the end of 'put'", "neither caused the other", "where a span need not have ended", "give its `begin`"):
+        history.assert_happens_before("put", "got")
+    history.assert_happens_before([span.begin for span in history.spans("put")], "got")
+
+
 def test_order_of_less_than_two_is_refused() -> None:
     story = Story()
     story.at(1, 0, "a")
@@ -459,6 +470,7 @@ def test_linearizability_holds_and_breaks() -> None:
         "  read() -> 2, by 'MainProcess' (pid 100) from 5.000 ms to 6.000 ms\n",
         "  read() -> 1, by 'MainProcess' (pid 100) from 7.000 ms to 8.000 ms\n",
         "\n>      7.000  [ counter.read\n",
+        "or, where the object is right, give the model that it is",
     ):
         history.assert_linearizable(models.Counter(), "counter")
     with pytest.raises(Exception, match="knows no operation 'thing'"):
