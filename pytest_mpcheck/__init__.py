@@ -29,7 +29,7 @@ if TYPE_CHECKING:
         NotPicklable,
         UnseenFailure,
     )
-    from ._history._chronicle import Event, Span
+    from ._history._chronicle import Event, Source, Span
     from ._history._holds import Hold
     from ._history._log import checkpoint
     from ._history._span import span
@@ -76,6 +76,7 @@ __all__ = [
     "ScriptRun",
     "Signalled",
     "Snapshot",
+    "Source",
     "Span",
     "Stuck",
     "UnseenFailure",
@@ -101,7 +102,7 @@ _HOMES = {
     "Hold": "._history._holds",
     "ProcessFacts": "._process_facts",
     "WorkerDied": "._children._executor",
-    **dict.fromkeys(("Event", "Span"), "._history._chronicle"),
+    **dict.fromkeys(("Event", "Source", "Span"), "._history._chronicle"),
     "checkpoint": "._history._log",
     "span": "._history._span",
     "probe": "._probes._probe",

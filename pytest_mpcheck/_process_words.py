@@ -79,14 +79,19 @@ def process_lines(processes: Sequence[ProcessFacts]) -> Iterator[str]:
         yield f"... and {len(left)} more processes: pids {pids}"
 
 
-def time_limit_words(processes: Sequence[ProcessFacts]) -> str:
-    """Tell what the processes of a test were doing when the test was out of time; nothing when there are none."""
+def time_limit_words(processes: Sequence[ProcessFacts], held: Sequence[str] = ()) -> str:
+    """Tell what the processes of a test were doing when the test was out of time; nothing when there are none.
+
+    Args:
+        processes: The processes.
+        held: A sentence for each hold at which one of them is held.
+    """
     if not processes:
         return ""
     count = sum(not facts.is_helper for facts in processes)
     head = f"alive below the process of the test when its time was up ({count}):"
     remedy = "what to do: see what they wait for; let them end in time, or raise the limit of pytest-timeout"
-    return "\n".join([head, *(f"    {line}" for line in process_lines(processes)), remedy])
+    return "\n".join([head, *(f"    {line}" for line in process_lines(processes)), *held, remedy])
 
 
 def _likeness(facts: ProcessFacts) -> object:

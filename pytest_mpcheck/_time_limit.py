@@ -29,6 +29,7 @@ def watch_time_limit(item: pytest.Item, settings: Any) -> AbstractContextManager
         from pytest_timeout import is_debugging  # type: ignore[import-untyped]
 
         from ._autopsy._examination import examine_descendants
+        from ._history._held import held_words
         from ._process_words import time_limit_words
 
         if is_debugging() and not settings.disable_debugger_detection:
@@ -36,7 +37,8 @@ def watch_time_limit(item: pytest.Item, settings: Any) -> AbstractContextManager
         starts, nursery = item.stash.get(STARTS, None), item.stash.get(NURSERY, None)
         known = (starts.known if starts else {}) | (nursery.known() if nursery else {})
         processes = examine_descendants(known)
-        return time_limit_words(nursery.recollection.tell(processes) if nursery else processes)
+        held = [f"pid {one.process.pid}: {line}" for one in processes for line in held_words(one.process)]
+        return time_limit_words(nursery.recollection.tell(processes) if nursery else processes, held)
 
     return looking_first(examine, lambda text: _write_down(item, text))
 

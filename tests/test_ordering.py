@@ -183,6 +183,17 @@ def test_what_only_the_clock_orders_is_not_caused() -> None:
         history.assert_happens_before("first", "second")
 
 
+def test_span_causes_by_its_end_and_its_begin_by_itself() -> None:
+    story = Story()
+    put = story.span(1, 3, 0, "put", item=1)
+    got = story.at(2, 1, "got", item=1)
+    story.link("message", put, got)
+    history = story.history()
+    with fails("the end of 'put'", "neither caused the other", "where a span need not have ended", "give its `begin`"):
+        history.assert_happens_before("put", "got")
+    history.assert_happens_before([span.begin for span in history.spans("put")], "got")
+
+
 def test_order_of_less_than_two_is_refused() -> None:
     story = Story()
     story.at(1, 0, "a")
@@ -222,7 +233,7 @@ def test_spans_of_one_thread_do_not_overlap() -> None:
     story.span(2, 3, 1, "work")
     story.at(4, 1, "work", "end", begin=outer)
     history = story.history()
-    with fails("none did: all are of one thread of 'Process-1' (pid 101)"):
+    with fails("none did: all are of one thread of 'Process-1' (pid 101)", "coroutines do not count"):
         history.assert_overlap("work")
     with fails("assert_exclusive: all 2 spans 'work' are of one thread of one process", "nothing to judge"):
         history.assert_exclusive("work")
@@ -354,6 +365,11 @@ QUEUES: dict[str, tuple[Sends, Sends, str]] = {
         [(2, 3, 2, [1]), (4, 5, 2, [2]), (6, 7, 2, 0), (8, 9, 2, 0)],
         "",
     ),
+    "nothing but the same thing": (
+        [(1, 2, 1, 0), (3, 4, 1, 0)],
+        [(5, 6, 2, 0), (7, 8, 2, 0)],
+        "nothing was sent just once and received: nothing to judge",
+    ),
     "only receives that overlap": (
         [(1, 2, 1, "a"), (3, 4, 1, "b")],
         [(5, 9, 0, "b"), (6, 8, 2, "a")],
@@ -454,6 +470,7 @@ def test_linearizability_holds_and_breaks() -> None:
         "  read() -> 2, by 'MainProcess' (pid 100) from 5.000 ms to 6.000 ms\n",
         "  read() -> 1, by 'MainProcess' (pid 100) from 7.000 ms to 8.000 ms\n",
         "\n>      7.000  [ counter.read\n",
+        "or, where the object is right, give the model that it is",
     ):
         history.assert_linearizable(models.Counter(), "counter")
     with pytest.raises(Exception, match="knows no operation 'thing'"):
@@ -529,8 +546,13 @@ def test_what_the_filters_leave_is_nothing() -> None:
         history.assert_order("sent", "received", process=7)
     with fails("there is no span 'sent': nothing to judge\n'sent' is the name of a checkpoint (1 times)"):
         history.assert_overlap("sent")
-    with fails("there is no event of an empty sequence"):
+    with fails(
+        "there is no event of an empty sequence: nothing to judge\nnames seen: 'sent' (1), 'received' (1)\nwhat"
+    ):
         history.assert_order([], "sent")
+    story.span(3, 4, 2, "work", item=5)
+    with fails("there is no span 'work' with item=6", "the last one: item=5"):
+        history.assert_overlap("work", where={"item": 6})
 
 
 @pytest.mark.parametrize(
@@ -539,6 +561,7 @@ def test_what_the_filters_leave_is_nothing() -> None:
         ({"process": 1.5}, "process=1.5: give a name, a pid or a child"),
         ({"where": 3}, "where=3: give a mapping of data, or a function of an event"),
         ({"name": [3]}, "3 is no event: give a name, an event or a span, or a sequence of these"),
+        ({"name": 3}, "3 is no event: give a name, an event or a span, or a sequence of these"),
         ({"name": Story().at(1, 0, "elsewhere")}, "the event 'elsewhere' of pid 100 is none of this history"),
     ],
 )
@@ -625,6 +648,11 @@ def test_what_was_lost_does_not_matter_to_what_is_there() -> None:
         "lost: 1 events of 'Process-1' (pid 101) are not there as a whole: it was killed meanwhile\n"
     ):
         history.assert_exclusive("work")
+    assert [(source.dropped, source.torn) for source in history.sources] == [(0, 0), (3, 1)]
+    assert history.timeline().endswith(
+        "  lost: 3 older events, which had to make room and 1 that are not there as a whole"
+    )
+    assert len(history.timeline(lines=8).splitlines()) <= 8
     with fails("there is no span 'play': nothing to judge", "lost: the 3 oldest events of 'Process-1' (pid 101)"):
         history.assert_overlap("play")
 

@@ -195,6 +195,13 @@ FAMILY = """
     def test_time_limit(mp_process, mp_start_method, mp_history):
         family(mp_process, mp_start_method, mp_history)
         signal.raise_signal(signal.SIGALRM)  # as if the time were up
+
+    @pytest.mark.timeout(100)
+    def test_of_the_held(mp_process, mp_history):
+        held = mp_history.hold("here")
+        mp_process(checkpoint, "here")
+        held.wait()
+        signal.raise_signal(signal.SIGALRM)
 """
 
 
@@ -203,8 +210,11 @@ FAMILY = """
 def test_what_a_family_had_recorded_is_told_when_it_is_stuck(pytester: pytest.Pytester, method: str) -> None:
     pytester.makepyfile(FAMILY)
     result = pytester.runpytest_subprocess(f"--mp-start-methods={method}", "-pno:cacheprovider")
-    result.assert_outcomes(failed=2)
-    failures = result.stdout.str().partition("test_time_limit")
+    result.assert_outcomes(failed=3)
+    result.stdout.re_match_lines(
+        [r"E +pid \d+: it is held at 'here' by the hold made at \S+ in test_of_the_held, which"]
+    )
+    failures = result.stdout.str().partition("test_of_the_held")[0].partition("test_time_limit")
     for failure in (failures[0], failures[2]):
         lines = [line.strip() for line in failure.splitlines()]
         assert sum(line.endswith("last of what it recorded:") for line in lines) == 2

@@ -45,22 +45,22 @@ class Wanted(NamedTuple):
         return f"{call} for {self.process}" if self.process else call
 
 
-def not_reached_in_time(wanted: Wanted, seconds: float, chronicle: Chronicle) -> str:
+def not_reached_in_time(wanted: Wanted, seconds: float | None, chronicle: Chronicle) -> str:
     """Tell that nobody has arrived.
 
     Args:
         wanted: The hold.
-        seconds: How long it was waited; 0 when the process that alone was meant has ended before.
+        seconds: How long it was waited; ``None`` when the process that alone was meant has ended before.
         chronicle: What was recorded.
     """
-    how = f"within {seconds:g} s" if seconds else "before its end"
+    how = "before its end" if seconds is None else f"within {seconds:g} s"
     return "\n".join(
         [
             f"{wanted.words} was not reached {how}",
             f"it was made at {wanted.origin}",
             *_seen(wanted, chronicle),
             "what to do: make it before the process comes by, and wait where the process does come by"
-            + (f", or {RAISE_THE_LIMIT}" if seconds else ""),
+            + ("" if seconds is None else f", or {RAISE_THE_LIMIT}"),
         ]
     )
 

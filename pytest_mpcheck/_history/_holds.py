@@ -65,7 +65,7 @@ class Hold:
         taker = rule.taker
         if taker is None:
             rule.is_told = True
-            seconds = deadline.seconds if deadline.passed() else 0
+            seconds = None if self._nobody_will_come() else deadline.seconds
             raise MpcheckError(not_reached_in_time(rule.wanted, seconds, self._recording.chronicle()))
         follow("hold", taker.key, taker.sequence)
         for event in self._recording.chronicle().events:

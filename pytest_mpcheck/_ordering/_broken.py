@@ -12,7 +12,7 @@ from typing import TypeVar
 from .._history._chronicle import Chronicle, Event
 from ._timeline import timeline
 
-__all__ = ["MOST", "Broken", "broken_words", "cannot_tell_words", "lost_words", "some_of"]
+__all__ = ["MOST", "Broken", "broken_words", "cannot_tell_words", "lost_in_short", "lost_words", "some_of"]
 
 MOST = 5
 """How many of the same kind are told, and marked."""
@@ -75,6 +75,15 @@ def lost_words(chronicle: Chronicle, sources: Iterable[int], *, torn: bool = Tru
         if source.torn and torn:
             lines.append(f"lost: {source.torn:,} events of {who} are not there as a whole: it was killed meanwhile")
     return lines
+
+
+def lost_in_short(chronicle: Chronicle) -> list[str]:
+    """Tell how many events were lost, of all sources together, in one line; nothing where none was."""
+    dropped = sum(source.dropped for source in chronicle.sources)
+    torn = sum(source.torn for source in chronicle.sources)
+    facts = [f"{dropped:,} older events, which had to make room"] * (dropped > 0)
+    facts += [f"{torn:,} that are not there as a whole"] * (torn > 0)
+    return [f"  lost: {' and '.join(facts)}"] if facts else []
 
 
 def some_of(things: Sequence[T], words: Callable[[T], str], most: int = MOST) -> tuple[str, ...]:

@@ -57,9 +57,10 @@ def broken_fifo(selection: Selection, sent: What, received: What, key: str) -> B
             "or do not rely on it",
         )
     if not queue.judged:
+        count = len(parcels.transfers)
+        none = f"no two of the {count} have an order of their sends and one of their receives"
         return Broken(
-            f"{words}; no two of the {len(parcels.transfers)} have an order of their sends and one of their receives: "
-            "nothing to judge",
+            f"{words}; {none if count else 'nothing was sent just once and received'}: nothing to judge",
             (),
             (),
             "send at least two things that differ, one after the other; let sends and receives of several processes be "

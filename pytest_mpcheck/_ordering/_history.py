@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypeVar
 
-from .._history._chronicle import Event, Span
+from .._history._chronicle import Event, Source, Span
 from ._assertions import Assertions
+from ._broken import lost_in_short
 from ._selection import Process, Selection, What, Where
 from ._timeline import FEWEST_LINES, LINES, timeline
 
@@ -52,6 +53,11 @@ class History(Assertions):
         """The names of all events, in the order of their first ones."""
         return tuple(dict.fromkeys(event.name for event in self._recording.chronicle().events))
 
+    @property
+    def sources(self) -> tuple[Source, ...]:
+        """Who has recorded something: processes, and interpreters in them; and how much of it was lost."""
+        return self._recording.chronicle().sources
+
     def events(
         self, name: What | None = None, *, process: Process | None = None, where: Where | None = None
     ) -> tuple[Event, ...]:
@@ -77,7 +83,7 @@ class History(Assertions):
         return Selection(self._recording.chronicle(), process, where, may_be_nobody=True).spans(name)
 
     def timeline(self, *, lines: int = LINES) -> str:
-        """Draw the history: a line for each event, a column for each process.
+        """Draw the history: a line for each event, a column for each process; and tell how much was lost.
 
         Args:
             lines: How many lines, at most; of a longer history the first and the last events are shown.
@@ -87,7 +93,9 @@ class History(Assertions):
         """
         if lines < FEWEST_LINES:
             raise ValueError(f"timeline(lines={lines}): give at least {FEWEST_LINES}")
-        return "\n".join(timeline(self._recording.chronicle(), lines=lines, colour=self._colour))
+        chronicle = self._recording.chronicle()
+        lost = lost_in_short(chronicle)
+        return "\n".join([*timeline(chronicle, lines=lines - len(lost), colour=self._colour), *lost])
 
     def hold(self, name: str, process: Process | None = None) -> Hold:
         """Stop the next one that arrives at a checkpoint, or at the begin of a span.

@@ -76,7 +76,8 @@ def broken_linearizability(selection: Selection, model: object, name: What | Non
         f"{rule}, and are not",
         (verdict.reason, *some_of(verdict.witness, words, MOST_OPERATIONS)),
         tuple(event for span in marked for event in (span.begin, span.end) if event),
-        "make each operation indivisible, such as by the lock of the object (`with value.get_lock():`)",
+        "make each operation indivisible, such as by the lock of the object (`with value.get_lock():`); or, where the "
+        "object is right, give the model that it is, with the state in which it began",
     )
 
 

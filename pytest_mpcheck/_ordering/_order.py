@@ -69,12 +69,15 @@ def broken_cause(selection: Selection, first: What, second: What) -> Broken | No
         f"assert_happens_before: every {what_words(first)} has to cause every {what_words(second)}, "
         "by a chain of starts, joins and messages, and did not"
     )
+    of_spans = any(event.kind != "point" for pair in wrong for event in pair)
     return Broken(
         rule,
         some_of(wrong, lambda pair: _cause_words(selection.chronicle, before, *pair)),
         _events(wrong),
         "make the later one wait for the earlier one by what the plugin sees: a start, a join, a message through "
-        "multiprocessing; what else may order them, such as a lock or a pipe, is for assert_order: it asks the clock",
+        "multiprocessing; what else may order them, such as a lock or a file, is for assert_order: it asks the clock"
+        + "; where a span need not have ended, such as that of a put, give its `begin`"
+        * of_spans,
     )
 
 

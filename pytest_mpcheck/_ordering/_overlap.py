@@ -95,7 +95,7 @@ def _why_never(
         source = chronicle.sources[next(iter(lanes))[0]]
         return (
             f"all are of one thread of {source.name!r} (pid {source.process.pid})",
-            "let at least two processes or threads do it, and each have something to do",
+            "let at least two processes or threads do it, and each have something to do; coroutines do not count",
         )
     if unsure:
         return (

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import difflib
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Protocol, TypeAlias
 
 from .._excerpts import repr_of
@@ -84,12 +84,11 @@ class Selection:
 
     def events(self, what: What | None = None) -> tuple[Event, ...]:
         """Return the events that pass; of all names where none is given."""
-        begins = {(event.id.source, event.sequence): event for event in self.chronicle.events if event.kind == "begin"}
+        begins = _begins_of(self.chronicle.events)
         return tuple(
             event
             for event in self._named(what)
-            if self._is_theirs(event)
-            and self._passes(event, _data_of(event, begins.get((event.id.source, event.begin or 0))))
+            if self._is_theirs(event) and self._passes(event, _data_of(event, begins))
         )
 
     def spans(self, what: What | None = None) -> tuple[Span, ...]:
@@ -161,15 +160,14 @@ class Selection:
             lines.append(f"{name!r} is the name of a checkpoint ({len(same)} times)")
             remedy = "record what takes time by `with span(...)`"
         elif same:
-            lines.append(
-                f"the filters leave out all events {name!r} ({len(same)}); the last one: {_with_data(same[-1])}"
-            )
+            data = _data_of(same[-1], _begins_of(same))
+            lines.append(f"the filters leave out all events {name!r} ({len(same)}); the last one: {_with(data)}")
             remedy = "see whether process= and where= say what you mean"
         else:
             seen = ", ".join(f"{name!r} ({count})" for name, count in names.most_common(MOST_NAMES))
             more = f" and {len(names) - MOST_NAMES} more" if len(names) > MOST_NAMES else ""
             lines.append(f"names seen: {seen}{more}" if names else "no event was recorded in this test at all")
-            objects = {seen.rpartition(".")[0]: seen for seen in names}
+            objects = {seen.rpartition(".")[0]: seen for seen in names if "." in seen}
             if nearest := difflib.get_close_matches(name.removesuffix(".<operation>"), {**objects, **names}, n=1):
                 lines.append(f"the nearest: {objects.get(nearest[0], nearest[0])!r}")
             remedy = "see that the code comes to its checkpoint before this assertion, and that the name is right"
@@ -195,7 +193,7 @@ def what_words(what: What) -> str:
 
 def _listed(what: Event | Span | Sequence[Event | Span]) -> list[Event]:
     """Return events one by one; a span as its begin and its end."""
-    things = [what] if isinstance(what, (Event, Span)) else list(what)
+    things = list(what) if isinstance(what, Iterable) else [what]
     events: list[Event] = []
     for thing in things:
         if isinstance(thing, Span):
@@ -230,10 +228,16 @@ def _process_words(process: Process | None) -> str:
     return repr_of(getattr(process, "name", process))
 
 
-def _data_of(event: Event, begin: Event | None) -> Mapping[str, object]:
+def _begins_of(events: Iterable[Event]) -> dict[tuple[int, int | None], Event]:
+    """Return the begins of spans, by what their ends say of them."""
+    return {(event.id.source, event.sequence): event for event in events if event.kind == "begin"}
+
+
+def _data_of(event: Event, begins: Mapping[tuple[int, int | None], Event]) -> Mapping[str, object]:
     """Return the data of an event; those of the end of a span have those of its begin among them."""
-    return {**begin.data, **event.data} if event.kind == "end" and begin else event.data
+    begin = begins.get((event.id.source, event.begin)) if event.kind == "end" else None
+    return {**begin.data, **event.data} if begin else event.data
 
 
-def _with_data(event: Event) -> str:
-    return ", ".join(f"{key}={repr_of(value)}" for key, value in event.data.items()) or "without data"
+def _with(data: Mapping[str, object]) -> str:
+    return ", ".join(f"{key}={repr_of(value)}" for key, value in data.items()) or "without data"
