@@ -16,10 +16,12 @@ from itertools import pairwise
 from multiprocessing.pool import Pool, ThreadPool
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import pytest
 
 from pytest_mpcheck import History, ScriptRun, checkpoint
+from pytest_mpcheck._history._strays import Strays, working_for
 from pytest_mpcheck.fixtures import ProcessFactory
 
 
@@ -164,6 +166,17 @@ class TestProcesses:
         assert_chain(mp_history, "before", "work")
         assert len({event.process for event in mp_history.events()}) == 2
 
+    @pytest.mark.parametrize("stand_in", [mock.MagicMock(), type("Popen", (subprocess.Popen,), {})], ids=["mock", "sub"])
+    def test_started_where_a_test_has_replaced_what_we_look_at(
+        self, mp_context: Any, mp_history: History, monkeypatch: pytest.MonkeyPatch, stand_in: object
+    ) -> None:
+        monkeypatch.setattr(subprocess, "Popen", stand_in)
+        process = mp_context.Process(target=work)
+        process.start()
+        process.join()
+        checkpoint("joined")
+        assert_chain(mp_history, "work", "joined")
+
     def test_threads_within(self, mp_process: ProcessFactory, mp_history: History) -> None:
         def target() -> None:
             checkpoint("before")
@@ -251,6 +264,13 @@ class TestTasks:
         assert seen == [1]
         checkpoint("after")
         assert names_of(mp_history) == ["after"]
+
+    def test_of_a_thread_end_well_though_the_run_has_ended(self) -> None:
+        strays = Strays()
+        with working_for(1):
+            strays.close()
+        with working_for(None):
+            Strays().close()
 
     def test_that_do_not_pickle_fail_as_ever(self, mp_context: Any, mp_history: History) -> None:
         checkpoint("before")
