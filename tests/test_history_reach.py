@@ -21,6 +21,7 @@ from unittest import mock
 import pytest
 
 from pytest_mpcheck import History, ScriptRun, checkpoint
+from pytest_mpcheck._history import _ways
 from pytest_mpcheck._history._strays import Strays, working_for
 from pytest_mpcheck.fixtures import ProcessFactory
 
@@ -176,6 +177,24 @@ class TestProcesses:
         process.join()
         checkpoint("joined")
         assert_chain(mp_history, "work", "joined")
+
+    def test_started_by_two_threads_at_once_are_noticed_once(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        class Owner:
+            def start(self) -> int:
+                return 0
+
+        def replaced(original: Callable[..., int]) -> Callable[..., int]:
+            if original is start:
+                monkeypatch.setattr(_ways, "_WAYS", ((*way, lambda inner: lambda self: inner(self) + 1),))
+                _ways._replace_all()  # as the other thread
+            return lambda self: original(self) + 1
+
+        start, way = Owner.start, (__name__, "Owner", "start")
+        monkeypatch.setitem(globals(), "Owner", Owner)
+        monkeypatch.setattr(_ways, "_replaced", {})
+        monkeypatch.setattr(_ways, "_WAYS", ((*way, replaced),))
+        _ways._replace_all()
+        assert Owner().start() == 1
 
     def test_threads_within(self, mp_process: ProcessFactory, mp_history: History) -> None:
         def target() -> None:
