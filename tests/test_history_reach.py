@@ -167,7 +167,9 @@ class TestProcesses:
         assert_chain(mp_history, "before", "work")
         assert len({event.process for event in mp_history.events()}) == 2
 
-    @pytest.mark.parametrize("stand_in", [mock.MagicMock(), type("Popen", (subprocess.Popen,), {})], ids=["mock", "sub"])
+    @pytest.mark.parametrize(
+        "stand_in", [mock.MagicMock(), type("Popen", (subprocess.Popen,), {})], ids=["mock", "sub"]
+    )
     def test_started_where_a_test_has_replaced_what_we_look_at(
         self, mp_context: Any, mp_history: History, monkeypatch: pytest.MonkeyPatch, stand_in: object
     ) -> None:

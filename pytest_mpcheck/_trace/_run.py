@@ -77,7 +77,7 @@ class RunTrace:
         marks = draw(test, chronicle, lives)
         self._last = max(test.end, marks[-1].at) + 1
         names = {self._process: self._name, **names_of(chronicle, lives)}
-        if self._part is not None:
+        if self._part is not None and not self.trouble:  # else its last line may be half a one
             with self._noting_trouble():
                 self._part.add(names, marks)
 
