@@ -14,6 +14,7 @@ from contextlib import AbstractContextManager
 from importlib.util import find_spec
 from itertools import pairwise
 from multiprocessing.pool import Pool, ThreadPool
+from multiprocessing.reduction import ForkingPickler
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -21,7 +22,8 @@ from unittest import mock
 import pytest
 
 from pytest_mpcheck import History, ScriptRun, checkpoint
-from pytest_mpcheck._history import _ways
+from pytest_mpcheck._history import _log, _ways
+from pytest_mpcheck._history._messages import Errand
 from pytest_mpcheck._history._strays import Strays, working_for
 from pytest_mpcheck.fixtures import ProcessFactory
 
@@ -325,6 +327,31 @@ class TestMessages:
         if manager is not None:
             manager.shutdown()
         assert_chain(mp_history, "asking", "answering", "heard")
+
+    def test_of_a_pool_that_nobody_has_taken_bind_nobody(
+        self, mp_history: History, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        test = _log.given()[2]
+        with monkeypatch.context() as patch:
+            patch.setattr(_log, "_bound", -1)  # as of a test before this one
+            task = bytes(ForkingPickler.dumps(Errand(work)))
+        assert ForkingPickler.loads(task) is work
+        assert _log.given()[2] == test
+
+    def test_are_heard_again_when_no_link_could_be_recorded(
+        self, mp_history: History, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        checkpoint("before")
+        followed: list[str] = []
+        message = bytes(ForkingPickler.dumps("message"))
+        monkeypatch.setattr(_log, "is_own", lambda key: False)
+        with monkeypatch.context() as patch:
+            patch.setattr(_log, "follow", None)
+            assert ForkingPickler.loads(message) == "message"
+        monkeypatch.setattr(_log, "follow", lambda kind, *place: followed.append(kind))
+        for _ in range(2):
+            assert ForkingPickler.loads(message) == "message"
+        assert followed == ["message"]
 
     def test_are_the_same_for_who_does_not_know_stamps(self, mp_history: History) -> None:
         checkpoint("before")
