@@ -59,7 +59,7 @@ def log(tmp_path: Path) -> Log:
     return Log(tmp_path / "log")
 
 
-class Role(str, enum.Enum):
+class Role(enum.StrEnum):
     """What somebody may name processes by."""
 
     WORKER = "worker"

@@ -253,7 +253,7 @@ def sequence_of(ticket: int) -> int:
 
 
 def plain_name(name: object) -> str:
-    """Return the name of a process as a plain text: `multiprocessing` takes anything for one, such as an enumeration."""
+    """Return the name of a process as a plain text: `multiprocessing` takes anything for one."""
     return str.__str__(name) if isinstance(name, str) else text_of(name)
 
 
