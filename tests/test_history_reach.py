@@ -295,6 +295,25 @@ class TestTasks:
         with working_for(None):
             Strays().close()
 
+    def test_are_named_for_who_stands_before_the_pool(
+        self, mp_context: Any, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+    ) -> None:
+        names: list[str] = []
+
+        class Noting(ProcessPoolExecutor):
+            def submit(self, fn: Any, /, *args: Any, **kwargs: Any) -> Any:
+                names.append(fn.__name__)
+                return super().submit(fn, *args, **kwargs)
+
+        way = "concurrent.futures", "ProcessPoolExecutor", "submit", _ways._submitting
+        monkeypatch.setattr("concurrent.futures.ProcessPoolExecutor", Noting)
+        monkeypatch.setattr(_ways, "_WAYS", (*_ways._WAYS, way))
+        request.getfixturevalue("mp_history")
+        _ways._replace_all()
+        with Noting(1, mp_context) as executor:
+            assert executor.submit(work, 1).result() == 1
+        assert names == ["work"]
+
     def test_that_do_not_pickle_fail_as_ever(self, mp_context: Any, mp_history: History) -> None:
         checkpoint("before")
         with mp_context.Pool(1) as pool, pytest.raises(Exception, match=r"(?i)pickle") as caught:

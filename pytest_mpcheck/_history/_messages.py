@@ -55,6 +55,10 @@ class Errand:
         _errands[get_ident()] = self._binding
         return _first, ((self._function,),)
 
+    def __getattr__(self, name: str) -> Any:
+        """Tell of the function what somebody asks who stands between us and the pool, such as its name."""
+        return getattr(self._function, name)
+
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Call the function, where it was not sent to another process."""
         return self._function(*args, **kwargs)
