@@ -72,14 +72,15 @@ def traced(item: pytest.Item) -> Iterator[None]:
         try:
             yield
         finally:
-            chronicle = chronicle_of(item) or Chronicle()
-            trace.add(item.nodeid, threading.get_ident(), begin, chronicle, log.lives())
+            if not trace.is_copy:
+                chronicle = chronicle_of(item) or Chronicle()
+                trace.add(item.nodeid, threading.get_ident(), begin, chronicle, log.lives())
 
 
 def write_trace(config: pytest.Config) -> None:
     """Write the trace, once no test is to come; a worker of pytest-xdist completes its part."""
     trace = config.stash.get(TRACE, None)
-    if trace is None:
+    if trace is None or trace.is_copy:
         return
     if hasattr(config, "workerinput"):
         config.workeroutput[_KEY] = trace.trouble  # type: ignore[attr-defined]

@@ -340,18 +340,26 @@ def test_a_folder_that_a_test_has_deleted_is_made_again(pytester: pytest.Pyteste
 def test_forked_copy_of_pytest_changes_nothing(pytester: pytest.Pytester) -> None:
     pytester.makepyfile(
         """
-        import os, sys
+        import os, sys, threading
         from pytest_mpcheck import checkpoint
 
         def test_forking(mp_history):
             checkpoint("before")
+            held = mp_history.hold("after")
             pid = os.fork()
             if pid == 0:
                 checkpoint("copy")
                 sys.exit(0)  # through all of pytest
             os.waitpid(pid, 0)
-            checkpoint("after")
-            assert [event.name for event in mp_history.events()] == ["before", "copy", "after"]
+            thread = threading.Thread(target=checkpoint, args=("after",))
+            thread.start()
+            held.wait()
+            assert not mp_history.events("released")
+            checkpoint("released")
+            held.release()
+            thread.join()
+            names = [event.name for event in mp_history.events()]
+            assert names == ["before", "copy", "after", "released"]
         """
     )
     assert "1 passed" in pytester.runpytest_subprocess().stdout.str()

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import array
+import enum
 import io
 import itertools
+import multiprocessing
 import os
 import random
 import signal
@@ -55,6 +57,12 @@ class Log:
 @pytest.fixture
 def log(tmp_path: Path) -> Log:
     return Log(tmp_path / "log")
+
+
+class Role(enum.StrEnum):
+    """What somebody may name processes by."""
+
+    WORKER = "worker"
 
 
 class Place:
@@ -195,6 +203,37 @@ class TestListening:
     def test_name_has_to_be_a_text(self, mp_process: ProcessFactory, log: Log) -> None:
         with pytest.raises(MpcheckError, match=r"checkpoint\(5\): the name of an event is a text, not of type int"):
             mp_process(record, log.folder, 1, 5).result()
+        with pytest.raises(MpcheckError, match=r"span\(5\): the name of an event is a text, not of type int"):
+            mp_process(record_span, log.folder, 5).result()
+
+    @pytest.mark.parametrize(
+        ("name", "told"), [(Role.WORKER, "worker"), (7, "7"), ("long" * 500, "long" * 50 + " ... (1,600 characters")]
+    )
+    def test_process_may_have_any_name(self, mp_process: ProcessFactory, log: Log, name: Any, told: str) -> None:
+        mp_process(record_as, log.folder, name).result()
+        (source,) = log.read().sources[1:]
+        assert (type(source.name), source.torn) == (str, 0)
+        assert source.name.startswith(told)
+
+    @pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
+    @pytest.mark.skipif(sys.version_info < (3, 13), reason="a mapping keeps its descriptor here")
+    def test_file_with_the_number_of_one_of_ours_stays_open(self, log: Log) -> None:
+        program = (
+            "import os\n"
+            "from pytest_mpcheck import checkpoint\n"
+            "checkpoint('before')\n"
+            "os.closerange(3, 256)\n"  # as a daemon does
+            "files = [os.open(os.devnull, os.O_WRONLY) for _ in range(8)]\n"
+            "if not os.fork():\n"
+            "    checkpoint('forked')\n"
+            "    assert all(os.write(file, b'.') for file in files)\n"
+            "    checkpoint('written')\n"
+            "    os._exit(0)\n"
+            "os.wait()\n"
+        )
+        environment = {**os.environ, "MPCHECK_HISTORY": log.folder}
+        subprocess.run([sys.executable, "-c", program], env=environment, check=True)
+        assert log.names() == ["before", "forked", "written"]
 
     def test_names_without_end_cost_no_room_for_names(self, mp_process: ProcessFactory, log: Log) -> None:
         mp_process(record_many_names, log.folder).result()
@@ -214,6 +253,17 @@ class TestListening:
         )
         heavy = {"dataclasses", "typing", "multiprocessing", "pickle", "mmap", "enum", "re", "psutil", "pytest"}
         assert heavy.isdisjoint(done.stdout.split())
+
+
+def record_span(folder: str, name: Any) -> None:
+    _log.listen(folder)
+    with span(name):
+        pass
+
+
+def record_as(folder: str, name: Any) -> None:
+    multiprocessing.current_process()._name = name  # type: ignore[attr-defined]  # as `Process(name=...)` does
+    record(folder, 1)
 
 
 def record_in_turn(folder: str) -> None:

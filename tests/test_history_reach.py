@@ -14,12 +14,17 @@ from contextlib import AbstractContextManager
 from importlib.util import find_spec
 from itertools import pairwise
 from multiprocessing.pool import Pool, ThreadPool
+from multiprocessing.reduction import ForkingPickler
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import pytest
 
 from pytest_mpcheck import History, ScriptRun, checkpoint
+from pytest_mpcheck._history import _log, _ways
+from pytest_mpcheck._history._messages import Errand
+from pytest_mpcheck._history._strays import Strays, working_for
 from pytest_mpcheck.fixtures import ProcessFactory
 
 
@@ -164,6 +169,37 @@ class TestProcesses:
         assert_chain(mp_history, "before", "work")
         assert len({event.process for event in mp_history.events()}) == 2
 
+    @pytest.mark.parametrize(
+        "stand_in", [mock.MagicMock(), type("Popen", (subprocess.Popen,), {})], ids=["mock", "sub"]
+    )
+    def test_started_where_a_test_has_replaced_what_we_look_at(
+        self, mp_context: Any, mp_history: History, monkeypatch: pytest.MonkeyPatch, stand_in: object
+    ) -> None:
+        monkeypatch.setattr(subprocess, "Popen", stand_in)
+        process = mp_context.Process(target=work)
+        process.start()
+        process.join()
+        checkpoint("joined")
+        assert_chain(mp_history, "work", "joined")
+
+    def test_started_by_two_threads_at_once_are_noticed_once(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        class Owner:
+            def start(self) -> int:
+                return 0
+
+        def replaced(original: Callable[..., int]) -> Callable[..., int]:
+            if original is start:
+                monkeypatch.setattr(_ways, "_WAYS", ((*way, lambda inner: lambda self: inner(self) + 1),))
+                _ways._replace_all()  # as the other thread
+            return lambda self: original(self) + 1
+
+        start, way = Owner.start, (__name__, "Owner", "start")
+        monkeypatch.setitem(globals(), "Owner", Owner)
+        monkeypatch.setattr(_ways, "_replaced", {})
+        monkeypatch.setattr(_ways, "_WAYS", ((*way, replaced),))
+        _ways._replace_all()
+        assert Owner().start() == 1
+
     def test_threads_within(self, mp_process: ProcessFactory, mp_history: History) -> None:
         def target() -> None:
             checkpoint("before")
@@ -252,6 +288,32 @@ class TestTasks:
         checkpoint("after")
         assert names_of(mp_history) == ["after"]
 
+    def test_of_a_thread_end_well_though_the_run_has_ended(self) -> None:
+        strays = Strays()
+        with working_for(1):
+            strays.close()
+        with working_for(None):
+            Strays().close()
+
+    def test_are_named_for_who_stands_before_the_pool(
+        self, mp_context: Any, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+    ) -> None:
+        names: list[str] = []
+
+        class Noting(ProcessPoolExecutor):
+            def submit(self, fn: Any, /, *args: Any, **kwargs: Any) -> Any:
+                names.append(fn.__name__)
+                return super().submit(fn, *args, **kwargs)
+
+        way = "concurrent.futures", "ProcessPoolExecutor", "submit", _ways._submitting
+        monkeypatch.setattr("concurrent.futures.ProcessPoolExecutor", Noting)
+        monkeypatch.setattr(_ways, "_WAYS", (*_ways._WAYS, way))
+        request.getfixturevalue("mp_history")
+        _ways._replace_all()
+        with Noting(1, mp_context) as executor:
+            assert executor.submit(work, 1).result() == 1
+        assert names == ["work"]
+
     def test_that_do_not_pickle_fail_as_ever(self, mp_context: Any, mp_history: History) -> None:
         checkpoint("before")
         with mp_context.Pool(1) as pool, pytest.raises(Exception, match=r"(?i)pickle") as caught:
@@ -284,6 +346,31 @@ class TestMessages:
         if manager is not None:
             manager.shutdown()
         assert_chain(mp_history, "asking", "answering", "heard")
+
+    def test_of_a_pool_that_nobody_has_taken_bind_nobody(
+        self, mp_history: History, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        test = _log.given()[2]
+        with monkeypatch.context() as patch:
+            patch.setattr(_log, "_bound", -1)  # as of a test before this one
+            task = bytes(ForkingPickler.dumps(Errand(work)))
+        assert ForkingPickler.loads(task) is work
+        assert _log.given()[2] == test
+
+    def test_are_heard_again_when_no_link_could_be_recorded(
+        self, mp_history: History, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        checkpoint("before")
+        followed: list[str] = []
+        message = bytes(ForkingPickler.dumps("message"))
+        monkeypatch.setattr(_log, "is_own", lambda key: False)
+        with monkeypatch.context() as patch:
+            patch.setattr(_log, "follow", None)
+            assert ForkingPickler.loads(message) == "message"
+        monkeypatch.setattr(_log, "follow", lambda kind, *place: followed.append(kind))
+        for _ in range(2):
+            assert ForkingPickler.loads(message) == "message"
+        assert followed == ["message"]
 
     def test_are_the_same_for_who_does_not_know_stamps(self, mp_history: History) -> None:
         checkpoint("before")

@@ -8,6 +8,7 @@ import signal
 import threading
 from collections.abc import Callable
 from concurrent.futures import Executor
+from dataclasses import replace
 from multiprocessing.pool import Pool
 from pathlib import Path
 from types import SimpleNamespace
@@ -16,6 +17,8 @@ from typing import Any
 import pytest
 
 from pytest_mpcheck import ChildDied, ChildStuck, MpcheckError, Stuck, assert_exited, checkpoint, span
+from pytest_mpcheck._history import _wanted
+from pytest_mpcheck._history._rules import rules_path
 from pytest_mpcheck._words import RAISE_THE_LIMIT
 from pytest_mpcheck.fixtures import ProcessFactory
 
@@ -160,8 +163,41 @@ class TestHold:
         assert (event.process, event.sequence, event.name) == (recorded.process, recorded.sequence, "here")
         assert event.thread == recorded.thread
         assert event.at >= recorded.at
+        other = replace(recorded, thread=recorded.thread + 1)  # of another interpreter of the process
+        monkeypatch.setattr(mp_history._recording, "chronicle", lambda: SimpleNamespace(events=(other, recorded)))
+        assert held.wait() is recorded
         held.release()
         child.result()
+
+    def test_holds_that_threads_make_at_once_are_all_kept(
+        self, mp_history: Any, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        holds: list[Any] = []
+        made, over = threading.Event(), threading.Event()
+
+        def make_another() -> None:
+            holds.append(mp_history.hold("second"))
+            made.set()
+            over.wait()  # so that nobody gets its number, who would count as the maker
+
+        def interrupted(*args: Any) -> str:
+            monkeypatch.setattr(_wanted, "rules_path", rules_path)
+            thread.start()
+            made.wait(0.1)  # it comes after us, or it is through by then
+            return rules_path(*args)
+
+        thread = threading.Thread(target=make_another)
+        monkeypatch.setattr(_wanted, "rules_path", interrupted)
+        first = mp_history.hold("first")
+        made.wait()
+        for name, held in [("first", first), ("second", *holds)]:
+            arriving = threading.Thread(target=checkpoint, args=(name,))
+            arriving.start()
+            held.wait()
+            held.release()
+            arriving.join()
+        over.set()
+        thread.join()
 
 
 class TestBackends:

@@ -321,6 +321,25 @@ def test_folder_that_is_gone_is_trouble_and_no_error(tmp_path: Path) -> None:
     assert os.listdir(tmp_path) == []
 
 
+def test_disk_that_was_full_for_a_while_spoils_no_trace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "parts").mkdir()
+    run = RunTrace(str(tmp_path / "parts"))
+    run.add("first", 1, run.begin(), Chronicle(), ())
+    with monkeypatch.context() as patch:
+
+        def half(*_: object) -> None:
+            with open(tmp_path / "parts" / "main", "a", encoding="ascii") as file:
+                file.write("90000000\t100 ")
+            raise OSError("no room")
+
+        patch.setattr(Part, "add", half)
+        run.add("second", 1, run.begin(), Chronicle(), ())
+    run.add("third", 1, run.begin(), Chronicle(), ())
+    assert run.write(str(tmp_path / "trace.json"), "test")
+    assert [one["name"] for one in read_trace(tmp_path / "trace.json").events if one["ph"] == "X"] == ["first"]
+    assert run.trouble == "no room"
+
+
 @pytest.mark.parametrize(
     ("value", "told"),
     [

@@ -245,3 +245,23 @@ def test_what_was_recorded_is_there_under_every_start_method(pytester: pytest.Py
     for arrows in (trace.arrows("message"), trace.arrows("hold")):
         assert len(arrows) >= 3
         assert all(before.startswith("pytest") != after.startswith("pytest") for before, after in arrows)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
+def test_forked_copy_of_pytest_adds_nothing(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(
+        """
+        import os, sys, pytest
+
+        @pytest.mark.mp
+        def test_forking():
+            pid = os.fork()
+            if pid == 0:
+                sys.exit(0)  # through all of pytest
+            os.waitpid(pid, 0)
+            assert not os.path.exists("it.json")
+        """
+    )
+    assert "1 passed" in pytester.runpytest_subprocess("--mp-trace=it.json").stdout.str()
+    trace = read_trace(pytester.path / "it.json")
+    assert len([event for event in trace.events if event.get("cat") == "test"]) == 1

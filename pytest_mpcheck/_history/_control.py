@@ -10,6 +10,7 @@ import os
 from collections.abc import Sequence
 
 from ._layout import CONTROL, EPOCH_MASK
+from ._mapping import map_file
 
 __all__ = ["Control", "open_word"]
 
@@ -24,7 +25,7 @@ def open_word(folder: str) -> Sequence[int]:
         OSError: There is no such log.
     """
     with open(os.path.join(folder, CONTROL), "rb") as file:
-        mapped = mmap.mmap(file.fileno(), 8, access=mmap.ACCESS_READ)
+        mapped = map_file(file.fileno(), 8, access=mmap.ACCESS_READ)
     return memoryview(mapped).cast("Q")
 
 
@@ -39,7 +40,7 @@ class Control:
         with open(os.path.join(folder, CONTROL), "ab") as file:
             file.truncate(8)
         with open(os.path.join(folder, CONTROL), "r+b") as file:
-            self._word = memoryview(mmap.mmap(file.fileno(), 8)).cast("Q")
+            self._word = memoryview(map_file(file.fileno(), 8)).cast("Q")
 
     @property
     def epoch(self) -> int:

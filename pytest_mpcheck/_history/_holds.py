@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import os
 from collections.abc import Iterator
 from typing import Literal
 
@@ -69,7 +70,8 @@ class Hold:
             raise MpcheckError(not_reached_in_time(rule.wanted, seconds, self._recording.chronicle()))
         follow("hold", taker.key, taker.sequence)
         for event in self._recording.chronicle().events:
-            if (event.process.pid, event.sequence, event.name) == (taker.pid, taker.sequence, rule.wanted.name):
+            arrival = event.process.pid, event.thread, event.sequence, event.name  # interpreters share the pid
+            if arrival == (taker.pid, taker.thread, taker.sequence, rule.wanted.name):
                 return event
         return Event(taker.process, taker.sequence, rule.wanted.name, {}, taker.at, thread=taker.thread)
 
@@ -95,6 +97,7 @@ class Holds:
         self._rules: list[Rule] = []
         self._watched: list[str] = []
         self._numbers = itertools.count(1)
+        self._pid = os.getpid()
         holders.append(self)
 
     def hold(self, name: str, process: object = None) -> Hold:
@@ -201,10 +204,15 @@ class Holds:
             raise MpcheckError(never_reached([rule.wanted for rule in missed], self._recording.chronicle()))
 
     def close(self) -> None:
-        """Let everybody go on, take back the watches, and want nothing any more. Idempotent."""
+        """Let everybody go on, take back the watches, and want nothing any more. Idempotent.
+
+        A forked child of pytest that comes this far changes nothing.
+        """
         if self not in holders:
             return
         holders.remove(self)
+        if os.getpid() != self._pid:
+            return
         self._let_everybody_go()
         if self._watched:
             from ._watch import watch_only
@@ -216,7 +224,7 @@ class Holds:
         self._watched.clear()
 
     def _let_everybody_go(self) -> None:
-        for rule in self._rules:
+        for rule in self._rules if os.getpid() == self._pid else ():
             if rule.wanted.kind == "hold" and not rule.is_let_go:
                 rule.let_go()
 

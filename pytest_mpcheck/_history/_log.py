@@ -189,18 +189,23 @@ def follow(kind: str, key: str, sequence: int = -1) -> None:
 def _record_first(name: str, data: Mapping[str, object]) -> None:
     """Record an event of a name that is new in this test, and let the next ones take the short way."""
     if not isinstance(name, str):
-        from .._errors import MpcheckError
-
-        raise MpcheckError(
-            f"checkpoint({name!r}): the name of an event is a text, not of type {type(name).__name__}\n"
-            "what to do: give it a name, and the rest as data: checkpoint('sent', item=item)"
-        )
+        raise _no_name("checkpoint", name)
     _record_any(name, data)
     labels = _labels  # first: another thread that hears of another test makes new ones last
     if _ring is not None and not _has_rules:
         label = _ring.label(POINT, name, _epoch)
         if label is not None:
             labels[name] = label
+
+
+def _no_name(call: str, name: object) -> Exception:
+    """Return the error that something is no name of an event."""
+    from .._errors import MpcheckError
+
+    return MpcheckError(
+        f"{call}({name!r}): the name of an event is a text, not of type {type(name).__name__}\n"
+        f"what to do: give it a name, and the rest as data: {call}('sent', item=item)"
+    )
 
 
 def _shortest(data: dict[str, Any], written: bytes) -> bytes:

@@ -13,6 +13,7 @@ from __future__ import annotations
 import contextlib
 import io
 import marshal
+import sys
 from _thread import get_ident
 from operator import itemgetter
 from pickle import loads as unpickle
@@ -54,6 +55,10 @@ class Errand:
         _errands[get_ident()] = self._binding
         return _first, ((self._function,),)
 
+    def __getattr__(self, name: str) -> Any:
+        """Tell of the function what somebody asks who stands between us and the pool, such as its name."""
+        return getattr(self._function, name)
+
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Call the function, where it was not sent to another process."""
         return self._function(*args, **kwargs)
@@ -90,14 +95,20 @@ def receive(data: Any) -> None:
         end = len(data) - len(MAGIC) - 2
         length = int.from_bytes(data[end : end + 2], "little")
         is_task, binding, place = marshal.loads(data[end - length : end])
-        if is_task and binding != _log.given()[2]:
+        if is_task and binding != _log.given()[2] and _is_child():
             _log.set_epoch(binding)
         if place is not None:
             _follow(*place)
 
 
+def _is_child() -> bool:
+    """Return whether tasks may be for this process: whoever terminates a pool reads those that nobody has taken."""
+    processes = sys.modules.get("multiprocessing.process")
+    return processes is not None and processes.parent_process() is not None
+
+
 def _follow(key: str, sequence: int) -> None:
     """Record a link, unless it would tell nothing new."""
     if not _log.is_own(key) and _followed.get(key, -1) < sequence:
-        _followed[key] = sequence
         _log.follow("message", key, sequence)
+        _followed[key] = sequence  # now: another thread does not go on before the link is there

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import contextlib
 import marshal
-import mmap
 import os
 from _thread import get_ident
 from binascii import crc32
@@ -18,6 +17,7 @@ from collections.abc import Mapping
 from itertools import count
 
 from .. import _platforms
+from .._excerpts import shortened, text_of
 from ._data import write
 from ._layout import (
     EPOCH_BODY,
@@ -46,12 +46,13 @@ from ._layout import (
     TALLY,
     TALLY_BODY,
 )
+from ._mapping import map_file
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-__all__ = ["Ring"]
+__all__ = ["Ring", "plain_name"]
 
 _FIRST_STEP = 512 * SLOT
 """How much is reserved at first, in bytes; then as much again as there is."""
@@ -59,13 +60,16 @@ _FIRST_STEP = 512 * SLOT
 _STEP_MAX = 65536 * SLOT
 """How much is reserved at once at most."""
 
+_NAME_MAX = 400
+"""How much of the name of a process the head has room for, in characters."""
+
 
 class Ring:
     """The file of a source that is new.
 
     Args:
         folder: The folder of the log.
-        name: The name of the process.
+        name: The name of the process, as it was given.
         start_method: How it was started.
         limit: How large the file may become, in bytes.
 
@@ -80,7 +84,7 @@ class Ring:
         OSError: There is no such folder, or no room.
     """
 
-    def __init__(self, folder: str, name: str, start_method: str, limit: int) -> None:
+    def __init__(self, folder: str, name: object, start_method: str, limit: int) -> None:
         pid = os.getpid()
         token = _platforms.start_token(pid)
         stem = f"{pid}-{token}"
@@ -96,13 +100,19 @@ class Ring:
         try:
             _platforms.reserve(file, 0, FIRST_SLOT + _FIRST_STEP)
             os.ftruncate(file, FIRST_SLOT + self._size)
-            self.mapped = mmap.mmap(file, FIRST_SLOT + self._size)
+            self.mapped = map_file(file, FIRST_SLOT + self._size)
         except OSError:
             os.close(file)
             os.unlink(self._path)
             raise
         os.close(file)
-        facts = {"pid": pid, "start_token": token, "name": name, "start_method": start_method, "size": self._size}
+        facts = {
+            "pid": pid,
+            "start_token": token,
+            "name": shortened(plain_name(name), _NAME_MAX),
+            "start_method": start_method,
+            "size": self._size,
+        }
         told = marshal.dumps(facts, MARSHAL_SHORT)
         self.mapped[HEAD.size : HEAD.size + len(told)] = told
         HEAD.pack_into(self.mapped, 0, MAGIC, len(told), crc32(told))
@@ -240,6 +250,11 @@ class Ring:
 def sequence_of(ticket: int) -> int:
     """Return the sequence number that belongs to a ticket."""
     return (ticket - FIRST_SLOT) // SLOT
+
+
+def plain_name(name: object) -> str:
+    """Return the name of a process as a plain text: `multiprocessing` takes anything for one."""
+    return str.__str__(name) if isinstance(name, str) else text_of(name)
 
 
 _FLAGS = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)

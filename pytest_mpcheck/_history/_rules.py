@@ -26,6 +26,7 @@ from collections.abc import Callable, Mapping
 from .. import _platforms
 from .._clock import Deadline, wait_until
 from ._layout import BEGIN, POINT
+from ._ring import plain_name
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -154,7 +155,7 @@ def _binds(rule: dict[str, Any]) -> bool:
 
 def _name() -> str:
     multiprocessing = sys.modules.get("multiprocessing.process")
-    return multiprocessing.current_process().name if multiprocessing else "MainProcess"
+    return plain_name(multiprocessing.current_process().name) if multiprocessing else "MainProcess"
 
 
 def claim_path(folder: str, epoch: int, number: int) -> str:

@@ -38,6 +38,8 @@ class span:  # noqa: N801  # it reads like a function
     def __enter__(self) -> span:
         """Begin."""
         if _log.listens():
+            if not isinstance(self._name, str):
+                raise _log._no_name("span", self._name)
             self._epoch = _log._epoch
             self._ring = _log._ring
             self._begin = _log._record(BEGIN, self._name, self._data, _log._epoch)

@@ -70,7 +70,7 @@ def working_for(test: int | None) -> Iterator[None]:
         yield
     finally:
         if before is None:
-            del _tests[number]
+            _tests.pop(number, None)  # the run may have ended meanwhile, and all be forgotten
         else:
             _tests[number] = before
 

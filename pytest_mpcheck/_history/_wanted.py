@@ -72,6 +72,9 @@ class Rule:
         os.replace(file.name, path)
 
 
+_publishing = threading.RLock()
+
+
 def publish(recording: Recording, rules: Iterable[Rule], watched: Iterable[str]) -> None:
     """Tell all processes what is wanted from now on.
 
@@ -80,6 +83,11 @@ def publish(recording: Recording, rules: Iterable[Rule], watched: Iterable[str])
         rules: The rules.
         watched: The functions whose calls are to be spans.
     """
+    with _publishing:  # threads of the test may do so at once
+        _publish(recording, rules, watched)
+
+
+def _publish(recording: Recording, rules: Iterable[Rule], watched: Iterable[str]) -> None:
     folder = recording.folder
     os.makedirs(os.path.join(folder, FOLDER), exist_ok=True)
     wanted = {

@@ -185,8 +185,10 @@ def _replace_all() -> None:
     """Take notice of what has been imported meanwhile, too."""
     for module, class_name, name, make in _WAYS:
         owner: Any = getattr(sys.modules.get(module), class_name, None)
-        if owner is not None and (owner, name) not in _replaced:
-            original = vars(owner)[name]
-            replacement = make(original)
-            _replaced[owner, name] = original, replacement
-            setattr(owner, name, replacement)
+        # a test may have put something else there, such as a mock
+        if not isinstance(owner, type) or name not in vars(owner) or (owner, name) in _replaced:
+            continue
+        original = vars(owner)[name]
+        pair = original, make(original)
+        if _replaced.setdefault((owner, name), pair) is pair:  # else another thread was faster
+            setattr(owner, name, pair[1])

@@ -58,6 +58,11 @@ class RunTrace:
         with self._noting_trouble():
             self._part = Part(os.path.join(folder, worker or "main"))
 
+    @property
+    def is_copy(self) -> bool:
+        """Whether this is a forked child of the process of pytest: what that one adds is its own business."""
+        return os.getpid() != self._process.pid
+
     def begin(self) -> int:
         """Return the moment at which a test begins; it is after all that was added."""
         return max(self._clock(), self._last + 1)
@@ -77,7 +82,7 @@ class RunTrace:
         marks = draw(test, chronicle, lives)
         self._last = max(test.end, marks[-1].at) + 1
         names = {self._process: self._name, **names_of(chronicle, lives)}
-        if self._part is not None:
+        if self._part is not None and not self.trouble:  # else its last line may be half a one
             with self._noting_trouble():
                 self._part.add(names, marks)
 
