@@ -75,7 +75,7 @@ def dumps(cls: Any, obj: object, protocol: int | None = None) -> Any:
     if is_task or place is not None:
         stamp = marshal.dumps((is_task, _errands.pop(thread, None), place))
         buffer.write(stamp + len(stamp).to_bytes(2, "little") + MAGIC)
-    return buffer.getbuffer()
+    return memoryview(buffer.getvalue())  # of bytes: a buffer that is collected with its view raises
 
 
 def loads(data: Any, /, **options: Any) -> Any:
