@@ -186,12 +186,9 @@ def spoilt(operations: list[Operation]) -> list[Operation]:
         if one.name in ("read", "get") and not one.raised:
             wrong: object = (one.result or 0) + 1_000_000  # type: ignore[operator]
             return [*operations[:place], replace(one, result=wrong), *operations[place + 1 :]]
-        if one.name == "contains" and not any(
-            other.end > one.start and other.start < one.end and other.arguments == one.arguments
-            for other in operations
-            if other is not one and other.end is not None and one.end is not None
-        ):
-            return [*operations[:place], replace(one, result=not one.result), *operations[place + 1 :]]
+        if one.name == "contains":
+            found: Operation = replace(one, arguments={"item": -1}, result=True)  # which nobody has added
+            return [*operations[:place], found, *operations[place + 1 :]]
     raise AssertionError("nothing to spoil")
 
 

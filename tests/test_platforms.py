@@ -7,6 +7,7 @@ import queue
 import signal
 import subprocess
 import sys
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -291,3 +292,36 @@ def test_ignored_signals() -> None:
         signal.signal(signal.SIGUSR2, before)
     assert signal.SIGUSR2 not in _proc_self.ignored_signals()
     assert _holdings.ignored_signals() == frozenset()
+
+
+@pytest.mark.parametrize("module", [_linux, _macos, _windows])
+def test_clock_of_events_goes_on(module: Any) -> None:
+    clock = module.event_clock()
+    first = clock()
+    assert isinstance(first, int)
+    assert clock() >= first
+    assert module.clock_is_shared()
+
+
+@pytest.mark.parametrize("module", [_linux, _macos, _windows])
+def test_room_is_reserved_or_refused(module: Any, tmp_path: Path) -> None:
+    with open(tmp_path / "file", "w+b") as file:
+        module.reserve(file.fileno(), 0, 4096)
+        if module is not _windows:  # which gives memory that is mapped its room at once
+            with pytest.raises(OSError):  # noqa: PT011  # whatever the system says
+                module.reserve(file.fileno(), 0, 1 << 60)
+
+
+def test_windows_process_ends_itself_as_multiprocessing_would(monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[tuple[int, int]] = []
+    monkeypatch.setattr("os.kill", lambda pid, number: told.append((pid, number)))
+    _windows.end_self()
+    assert told == [(os.getpid(), 0x10000)]
+
+
+@pytest.mark.parametrize("guard", ["warn"])
+def test_guard_without_a_brand(monkeypatch: pytest.MonkeyPatch, pytester: pytest.Pytester, guard: str) -> None:
+    monkeypatch.setattr(_platforms, "new_brand", lambda: None)
+    monkeypatch.setattr(_platforms, "set_brand", lambda brand: None)
+    pytester.makepyfile("def test_it(mp_process): assert mp_process(abs, -1).result() == 1")
+    pytester.runpytest_inprocess(f"--mp-guard={guard}", "--mp-start-methods=spawn").assert_outcomes(passed=1)
