@@ -219,8 +219,10 @@ class TestListening:
     @pytest.mark.skipif(sys.version_info < (3, 13), reason="a mapping keeps its descriptor here")
     def test_file_with_the_number_of_one_of_ours_stays_open(self, log: Log) -> None:
         program = (
-            "import os\n"
+            "import os, sys\n"
             "from pytest_mpcheck import checkpoint\n"
+            "from pytest_mpcheck._history import _log\n"
+            "_log.listen(sys.argv[1])\n"
             "checkpoint('before')\n"
             "os.closerange(3, 256)\n"  # as a daemon does
             "files = [os.open(os.devnull, os.O_WRONLY) for _ in range(8)]\n"
@@ -231,8 +233,7 @@ class TestListening:
             "    os._exit(0)\n"
             "os.wait()\n"
         )
-        environment = {**os.environ, "MPCHECK_HISTORY": log.folder}
-        subprocess.run([sys.executable, "-c", program], env=environment, check=True)
+        subprocess.run([sys.executable, "-c", program, log.folder], check=True)
         assert log.names() == ["before", "forked", "written"]
 
     def test_names_without_end_cost_no_room_for_names(self, mp_process: ProcessFactory, log: Log) -> None:
