@@ -25,6 +25,13 @@ _log.follow("message", "somebody", 1)
 checkpoint("unheard")
 with span("unheard"):
     print(_log.given()[0], _log.here(), _log.listens(), _log.record_again(1, "unheard", {}))
+
+class Ring:  # of a thread that has begun to record when the test ended
+    def place_of(self, ticket):
+        return ticket
+
+_log._record_any("unheard", {})
+print(_log._place_of(Ring(), 64))
 """
 
 
@@ -36,7 +43,7 @@ def without_history(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("without_history")
 def test_process_that_nobody_listens_to_records_nothing() -> None:
     told = subprocess.run([sys.executable, "-c", ALONE], stdout=subprocess.PIPE, text=True, check=True).stdout
-    assert told == "None None False -1\n"
+    assert told == "None None False -1\n64\n"
 
 
 @pytest.mark.usefixtures("without_history")
@@ -104,7 +111,7 @@ def test_what_others_have_put_in_our_place_stays(pytester: pytest.Pytester) -> N
             BaseProcess.start = lambda process: present(process)
         """
     )
-    result = pytester.runpytest_inprocess()
+    result = pytester.runpytest_subprocess()
     result.assert_outcomes(passed=1)
     result.stdout.fnmatch_lines(["<lambda>"])
 
