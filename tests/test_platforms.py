@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import queue
 import signal
@@ -310,6 +311,12 @@ def test_room_is_reserved_or_refused(module: Any, tmp_path: Path) -> None:
         if module is not _windows:  # which gives memory that is mapped its room at once
             with pytest.raises(OSError):  # noqa: PT011  # whatever the system says
                 module.reserve(file.fileno(), 0, 1 << 60)
+
+
+def test_room_is_refused_by_a_number_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("os.posix_fallocate", lambda *_: errno.ENOSPC)
+    with pytest.raises(OSError, match=os.strerror(errno.ENOSPC)):
+        _linux.reserve(1, 0, 1)
 
 
 def test_windows_process_ends_itself_as_multiprocessing_would(monkeypatch: pytest.MonkeyPatch) -> None:

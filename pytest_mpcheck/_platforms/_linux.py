@@ -253,4 +253,5 @@ def reserve(file: int, start: int, length: int) -> None:
         OSError: There is no room.
     """
     this: Any = os
-    this.posix_fallocate(file, start, length)
+    if number := this.posix_fallocate(file, start, length):  # PyPy returns it
+        raise OSError(number, os.strerror(number))
