@@ -7,6 +7,7 @@ import gc
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from multiprocessing import active_children
 
 from .._errors import MpcheckError
 from .._excerpts import shortened
@@ -53,6 +54,7 @@ def assert_isolated(*watched: object) -> Iterator[None]:
     if not watched:
         raise ValueError("assert_isolated() that watches nothing proves nothing: name a module or an object")
     if any(isinstance(word, str) and is_part(word, "descriptors") for word in watched):
+        active_children()  # the next start would forget those that have ended, and close what they had
         gc.collect()  # what nobody holds any more is closed at any moment
     before = _look(watched)
     yield
