@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
 from multiprocessing.pool import Pool
 from pathlib import Path
@@ -13,6 +14,7 @@ from typing import Any
 import pytest
 
 from pytest_mpcheck import History, ScriptRun
+from pytest_mpcheck._history import _strays
 from pytest_mpcheck._history._messages import Errand
 from pytest_mpcheck._history._strays import working_for
 from pytest_mpcheck.fixtures import ProcessFactory
@@ -72,11 +74,14 @@ def test_errand_that_is_not_sent_is_its_function() -> None:
 
 
 def test_work_within_work_of_a_thread() -> None:
+    def test_of_this_thread() -> object:
+        return _strays._tests.get(threading.get_ident(), (None, "nobody's"))[1]
+
     with working_for(1):
         with working_for(2):
-            pass
-        with working_for(None):
-            pass
+            assert test_of_this_thread() == 2
+        assert test_of_this_thread() == 1
+    assert test_of_this_thread() == "nobody's"
 
 
 def test_task_without_a_function_is_refused_as_ever(mp_pool: Callable[..., Pool], mp_history: History) -> None:

@@ -324,11 +324,3 @@ def test_windows_process_ends_itself_as_multiprocessing_would(monkeypatch: pytes
     monkeypatch.setattr("os.kill", lambda pid, number: told.append((pid, number)))
     _windows.end_self()
     assert told == [(os.getpid(), 0x10000)]
-
-
-@pytest.mark.parametrize("guard", ["warn"])
-def test_guard_without_a_brand(monkeypatch: pytest.MonkeyPatch, pytester: pytest.Pytester, guard: str) -> None:
-    monkeypatch.setattr(_platforms, "new_brand", lambda: None)
-    monkeypatch.setattr(_platforms, "set_brand", lambda brand: None)
-    pytester.makepyfile("def test_it(mp_process): assert mp_process(abs, -1).result() == 1")
-    pytester.runpytest_inprocess(f"--mp-guard={guard}", "--mp-start-methods=spawn").assert_outcomes(passed=1)

@@ -101,53 +101,17 @@ class Holds:
         holders.append(self)
 
     def hold(self, name: str, process: object = None) -> Hold:
-        """Stop the next one that arrives at a checkpoint, or at the begin of a span.
-
-        The thread that calls this is not stopped. Several holds of one name stop one each, in the order in which they
-        were made.
-
-        Args:
-            name: The name of the checkpoint or span.
-            process: Who is meant: a `Child` or another process that was started, a pid, or the name of a process;
-                ``None`` for anybody.
-
-        Returns:
-            The hold; as a context manager it lets go at its end.
-
-        Raises:
-            MpcheckError: That is no name, or no process.
-        """
+        """See `History.hold`."""
         __tracebackhide__ = True
         return Hold(self._recording, self._add("hold", name, process))
 
     def kill_at(self, name: str, process: object = None) -> None:
-        """Let the next process that arrives at a checkpoint, or at the begin of a span, be killed there by SIGKILL.
-
-        Its event is recorded. The process of the test, its threads and its interpreters are spared.
-
-        Args:
-            name: As for `hold`.
-            process: As for `hold`.
-
-        Raises:
-            MpcheckError: As for `hold`.
-        """
+        """See `History.kill_at`."""
         __tracebackhide__ = True
         self._add("kill", name, process)
 
     def delay(self, name: str, seconds: float, process: object = None) -> None:
-        """Let everybody who arrives at a checkpoint, or at the begin of a span, wait there, each time.
-
-        The thread that calls this does not wait.
-
-        Args:
-            name: As for `hold`.
-            seconds: For how long.
-            process: As for `hold`.
-
-        Raises:
-            MpcheckError: As for `hold`; or that is no time.
-        """
+        """See `History.delay`."""
         __tracebackhide__ = True
         given: object = seconds
         if isinstance(given, bool) or not isinstance(given, (int, float)) or not 0 <= given < math.inf:
@@ -158,18 +122,7 @@ class Holds:
         self._add("delay", name, process, float(seconds))
 
     def watch(self, name: str) -> None:
-        """Make each call of a function, in any process, a span with this name, until the end of the test.
-
-        The processes are those that start from now on; who runs already hears of it at its next checkpoint. The module
-        is imported here, so that a wrong name is told here. The span of a generator or a coroutine begins with its
-        first step and ends with its last. Arguments are not recorded.
-
-        Args:
-            name: ``package.module:function`` or ``package.module:Class.method``.
-
-        Raises:
-            MpcheckError: There is no such function.
-        """
+        """See `History.watch`."""
         __tracebackhide__ = True
         from ._watch import import_watched, watch_only
 

@@ -29,20 +29,7 @@ class Recorder:
         self._taken: set[str] = set()
 
     def recorded(self, shared: Shared, name: str | None = None) -> Shared:
-        """Make a stand-in that records what is done to an object, in whatever process.
-
-        Args:
-            shared: A queue, a connection, a value or array in shared memory, a lock and its like, a manager's proxy, or
-                any other object that has methods. It is not changed.
-            name: What comes before the dot in the names of its spans; by default its kind, such as ``queue``, with a
-                number when that is taken.
-
-        Returns:
-            The stand-in, to be used and handed to children in place of the object.
-
-        Raises:
-            MpcheckError: That is nothing whose calls could be recorded, is a stand-in already, or this is no name.
-        """
+        """See `History.recorded`."""
         __tracebackhide__ = True
         self._refuse(shared, name)
         if name is None:

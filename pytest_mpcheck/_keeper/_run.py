@@ -62,7 +62,6 @@ class Run:
         self._doors: Doors | None = None
         self._mark: Descriptor | None = None
         self._environ: str | None = None
-        self._is_branded = False
 
     def watch(self) -> None:
         """Put the guard on: from now on every process that is started carries the run's mark."""
@@ -116,12 +115,12 @@ class Run:
             return
         if self._has_started and to_end(self._scope):
             kill_all(self._scope)  # who interrupts it ends pytest, and leaves the rest to the keeper
-        self._give_back(self._scope.folder)
+        self._give_back(self._scope)
 
-    def _give_back(self, folder: str) -> None:
+    def _give_back(self, scope: Scope) -> None:
         if self._doors is not None:
             self._doors.close()
-            if self._is_branded:
+            if scope.brand is not None:
                 _platforms.set_brand(None)
             if self._environ is None:
                 os.environ.pop(_platforms.MARK, None)
@@ -130,7 +129,7 @@ class Run:
         for descriptor in (self._mark, self._told_on):
             if descriptor is not None:
                 descriptor.close()
-        shutil.rmtree(folder, ignore_errors=True)
+        shutil.rmtree(scope.folder, ignore_errors=True)
         if self._keeper is not None:
             self._keeper.let_go()
 
@@ -147,11 +146,10 @@ class Run:
         """Brand what descends from this process; the brand of a run around this one is enough."""
         brand = _platforms.new_brand()
         outer = _platforms.set_brand(brand)
-        if outer is not None:
-            _platforms.set_brand(outer)
-        elif brand is not None:
-            self._is_branded = True
+        if outer is None:
             self._scope = replace(scope, brand=brand)
+        else:
+            _platforms.set_brand(outer)
 
     def _before_start(self) -> bool:
         if is_at_work():

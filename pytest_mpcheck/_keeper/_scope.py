@@ -2,8 +2,8 @@
 
 Guarantees: a process belongs to a scope by one of five marks, and by nothing else: a file open in the scope's folder
 (forks inherit it), the folder in the environment that it was started with (programs inherit that), a brand (everybody
-inherits that, on Linux), a note of its start, or a parent that belongs to it. This process, its
-ancestors and every keeper never do.
+inherits that, on Linux), a note of its start, or a parent that belongs to it. This process, its ancestors and every
+keeper never do.
 """
 
 from __future__ import annotations

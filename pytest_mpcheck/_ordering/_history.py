@@ -117,7 +117,7 @@ class History(Assertions):
     def kill_at(self, name: str, process: Process | None = None) -> None:
         """Let the next process that arrives at a checkpoint, or at the begin of a span, be killed there by SIGKILL.
 
-        Its event is recorded.
+        Its event is recorded. The process of the test, its threads and its interpreters are spared.
 
         Args:
             name: As for `hold`.
@@ -145,6 +145,10 @@ class History(Assertions):
 
     def watch(self, name: str) -> None:
         """Make each call of a function, in any process that starts from now on, a span of this name.
+
+        A process that runs already hears of it with its next event. The module is imported here, so that a wrong name
+        is told here. The span of a generator or a coroutine begins with its first step and ends with its last.
+        Arguments are not recorded.
 
         Args:
             name: ``package.module:function`` or ``package.module:Class.method``.

@@ -7,14 +7,13 @@ import os
 import select
 import signal
 import sys
-import time
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .._records import ProcessId
 from ._kinship import Kin
-from ._posix import doors, end_group, end_self, first_end, group_members, start_apart
+from ._posix import doors, end_group, end_self, event_clock, first_end, group_members, start_apart
 
 if TYPE_CHECKING:
     from .._process_facts import ProcessFacts, Straggler, ThreadWait
@@ -229,11 +228,6 @@ def kin() -> Kin | None:
     from . import _kin
 
     return _kin.KinOfProc()
-
-
-def event_clock() -> Callable[[], int]:
-    """Return the clock of events: ``CLOCK_MONOTONIC``, since the machine was started."""
-    return time.monotonic_ns
 
 
 def clock_is_shared() -> bool:

@@ -6,8 +6,6 @@ import errno
 import os
 import signal
 import sys
-import time
-from collections.abc import Callable
 
 from ._anywhere import (
     end,
@@ -23,7 +21,7 @@ from ._anywhere import (
     waits_of,
 )
 from ._holdings import descriptors, ignored_signals, umask
-from ._posix import doors, end_group, end_self, first_end, group_members, start_apart
+from ._posix import doors, end_group, end_self, event_clock, first_end, group_members, start_apart
 from ._watcher import follow_parent
 
 __all__ = [
@@ -62,11 +60,6 @@ STACK_SIGNAL: int | None = getattr(signal, "SIGINFO", None)
 def exit_handle(pid: int) -> int | None:
     """Return ``None``: a kqueue is nothing that `multiprocessing.connection.wait` takes."""
     return None
-
-
-def event_clock() -> Callable[[], int]:
-    """Return the clock of events: ``mach_absolute_time``, since the machine was started."""
-    return time.monotonic_ns
 
 
 def clock_is_shared() -> bool:

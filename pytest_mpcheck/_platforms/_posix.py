@@ -7,13 +7,14 @@ import os
 import select
 import signal
 import sys
+import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from .. import _platforms
 from .._records import ProcessId
 
-__all__ = ["doors", "end_group", "end_self", "first_end", "group_members", "start_apart"]
+__all__ = ["doors", "end_group", "end_self", "event_clock", "first_end", "group_members", "start_apart"]
 
 _LOOK = 100
 """How often to look after a process that nothing can be waited on for, in milliseconds."""
@@ -48,6 +49,11 @@ def end_self() -> None:
     """End this process as a signal that nobody can catch does; nothing of it runs any more."""
     if sys.platform != "win32":  # pragma: ends by SIGKILL
         os.kill(os.getpid(), signal.SIGKILL)
+
+
+def event_clock() -> Callable[[], int]:
+    """Return the clock of events: ``CLOCK_MONOTONIC``, on macOS ``mach_absolute_time``."""
+    return time.monotonic_ns
 
 
 def first_end(pipe: int, processes: Sequence[ProcessId]) -> ProcessId | None:
