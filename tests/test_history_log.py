@@ -15,6 +15,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -566,8 +567,7 @@ class TestSources:
 
 
 def record_in_an_interpreter(folder: str) -> None:
-    from concurrent import interpreters
-
+    interpreters = import_module("concurrent.interpreters")
     _log.listen(folder)
     checkpoint("outside")
     interpreter = interpreters.create()
