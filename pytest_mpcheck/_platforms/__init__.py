@@ -30,6 +30,7 @@
 `clock_is_shared()`    whether that clock is promised to be one for all processes
 `descriptors()`        what is open in this process, by descriptor, as text that compares
 `ignored_signals()`    which signals this process ignores, where the system tells it besides Python
+`uncollected(pid)`     the exit code of a child that nobody has collected; ``None`` where it is not known
 `umask()`              the file mode creation mask of this process
 =====================  =================================================================================
 
@@ -83,6 +84,7 @@ __all__ = [
     "start_token",
     "tree_of",
     "umask",
+    "uncollected",
     "waits_of",
 ]
 
