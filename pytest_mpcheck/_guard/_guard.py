@@ -14,7 +14,6 @@ from dataclasses import replace
 from typing import Any
 
 from .._clock import Deadline, wait_until
-from .._excerpts import reason_of
 from .._finding import Finding
 from ._doors import aside, listen, stop_listening
 from ._ownership import Look, Ownership, Tenure
@@ -188,6 +187,8 @@ class Guard:
             return _FAILED
 
     def _tell(self, who: str, error: Exception) -> None:
+        from .._excerpts import reason_of
+
         if who not in self._troubled:
             self._troubled.add(who)
             self._trouble(f"{who}: {reason_of(error)}")
