@@ -8,7 +8,7 @@ import sys
 
 __all__ = ["ON_THE_WAY", "origin"]
 
-ON_THE_WAY = frozenset((__name__.partition(".")[0], "asyncio", "concurrent", "multiprocessing", "subprocess"))
+ON_THE_WAY = frozenset((__name__.partition(".")[0], "asyncio", "concurrent", "multiprocessing", "socket", "subprocess"))
 """Packages in which nobody looks for the line that started something."""
 
 

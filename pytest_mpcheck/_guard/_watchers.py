@@ -10,4 +10,8 @@ __all__ = ["watchers"]
 
 def watchers(settings: Settings) -> tuple[Watcher, ...]:
     """Return the watchers of a run; one line for each, with its import."""
-    return ()
+    from .._keeper._run import innermost_scope
+    from .._leaks._watchers import leak_watchers
+
+    scope = innermost_scope()
+    return (*(leak_watchers(scope, scope.folder) if scope is not None else ()),)

@@ -18,7 +18,6 @@ from .. import _platforms
 from .._autopsy._origin import origin
 from .._finding import Finding
 from .._guard._watcher import Span
-from ._garbage import Garbage
 from ._parts import Parts
 from ._replaced import Replaced
 from ._stay import helper_descriptors
@@ -32,17 +31,16 @@ _OURS = "/mpcheck-"
 """What the path of a file holds that lies in the folder of a run."""
 
 
+_PACKAGE = __name__.partition(".")[0]
+
+
 class Descriptors:
-    """Watches what is open.
+    """Watches what is open."""
 
-    Args:
-        garbage: What collects what nobody holds any more.
-    """
+    kinds: tuple[str, ...] = ("descriptor-leak", "socket-leak")
+    may_pass = True
 
-    kinds = ("descriptor-leak", "socket-leak")
-
-    def __init__(self, garbage: Garbage) -> None:
-        self._garbage = garbage
+    def __init__(self) -> None:
         self._places: dict[int, tuple[str, str]] = {}
         self._replaced = Replaced()
 
@@ -65,9 +63,7 @@ class Descriptors:
         """Tell of what is open and was not."""
         if span.has_failed:
             return ()
-        while left := self._left(span, before):
-            if not self._garbage.collect(span):
-                break
+        left = self._left(span, before)
         findings = list(self._findings(left)) if left else []
         opened = _platforms.open_descriptors()
         self._places = {number: known for number, known in self._places.items() if number in opened}
@@ -76,9 +72,8 @@ class Descriptors:
     def _pipe(self, pipe: Callable[..., Any]) -> Callable[..., Any]:
         def noting(*args: Any) -> Any:
             ends = pipe(*args)
-            place = origin()
-            for number in ends:
-                self._places[number] = place, "pipe"
+            if not sys._getframe(1).f_globals.get("__name__", "").startswith(_PACKAGE):
+                self._places |= dict.fromkeys(ends, (origin(), "pipe"))
             return ends
 
         return noting
@@ -127,12 +122,14 @@ class Descriptors:
 def _holders(left: Collection[int]) -> dict[int, str]:
     """Return which objects of Python's own sorts hold descriptors, in words."""
     connections: Any = getattr(sys.modules.get("multiprocessing.connection"), "_ConnectionBase", ())
-    sockets: Any = getattr(sys.modules.get("socket"), "socket", ())
+    sockets: Any = sys.modules["socket"].socket
     found: dict[int, str] = {}
     for thing in gc.get_objects():
         sort = type(thing)
-        if issubclass(sort, io.FileIO) or (sockets and issubclass(sort, sockets)):
-            number = -1 if thing.closed else thing.fileno() if sort is io.FileIO else _number(thing)
+        if issubclass(sort, io.FileIO):
+            number = -1 if thing.closed or not thing.closefd else thing.fileno()
+        elif issubclass(sort, sockets):
+            number = thing.fileno()
         elif connections and issubclass(sort, connections):
             number = getattr(thing, "_handle", None) or -1
         else:
@@ -140,10 +137,6 @@ def _holders(left: Collection[int]) -> dict[int, str]:
         if number in left:
             found[number] = repr(thing)
     return found
-
-
-def _number(thing: Any) -> int:
-    return int(thing.fileno())
 
 
 def _leak(kind: str, place: str, numbers: list[int], left: dict[int, str], holders: dict[int, str]) -> Finding:

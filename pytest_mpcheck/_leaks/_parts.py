@@ -14,9 +14,9 @@ from typing import Any
 from .._guard._watcher import Made, Span
 from ._stay import reusable_executors
 
-__all__ = ["Parts", "is_open", "made_for", "workers_of"]
+__all__ = ["Parts", "is_open", "made_by_pid", "made_for", "workers_of"]
 
-_OWNERS = "pool", "executor", "thread executor", "manager"
+_OWNERS = "pool", "thread pool", "executor", "thread executor", "manager"
 
 
 class Parts:
@@ -58,12 +58,21 @@ def made_for(span: Span) -> Iterator[tuple[Made, bool]]:
         yield from ((made, False) for made in wider.made)
 
 
+def made_by_pid(span: Span) -> dict[int, tuple[Made, bool]]:
+    """Return the processes that a span and the wider ones have started; of a process and its fork the process."""
+    found: dict[int, tuple[Made, bool]] = {}
+    for made, is_ours in made_for(span):
+        if made.pid:
+            found.setdefault(made.pid, (made, is_ours))
+    return found
+
+
 def is_open(made: Made) -> bool:
     """Return whether a pool, an executor or a manager is at work still: nobody has closed it, or ended it."""
     thing: Any = made.object() if made.object is not None and not made.failed else None
     if thing is None:
         return False
-    if made.kind == "pool":
+    if made.kind in ("pool", "thread pool"):
         return getattr(thing, "_state", "") == "RUN"
     if made.kind == "manager":
         process = getattr(thing, "_process", None)
@@ -104,7 +113,13 @@ def _pids(thing: Any) -> list[int]:
 
 
 def _threads(thing: Any) -> Iterable[Any]:
-    names = "_worker_handler", "_task_handler", "_result_handler", "_executor_manager_thread", "_queue_management_thread"
+    names = (
+        "_worker_handler",
+        "_task_handler",
+        "_result_handler",
+        "_executor_manager_thread",
+        "_queue_management_thread",
+    )
     found = [getattr(thing, name, None) for name in names]
     found += getattr(thing, "_threads", None) or ()
     found += [worker for worker in getattr(thing, "_pool", None) or () if not getattr(worker, "pid", None)]

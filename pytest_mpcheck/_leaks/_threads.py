@@ -16,7 +16,6 @@ from .._autopsy._origin import origin
 from .._finding import Finding
 from .._guard._watcher import Span
 from ._births import Births
-from ._garbage import Garbage
 from ._parts import Parts
 from ._replaced import Replaced
 from ._stay import reusable_executors
@@ -43,16 +42,12 @@ _SERVICES = (
 
 
 class Threads:
-    """Watches threads that Python has started.
+    """Watches threads that Python has started."""
 
-    Args:
-        garbage: What collects what nobody holds any more.
-    """
+    kinds: tuple[str, ...] = ("thread-leak",)
+    may_pass = True
 
-    kinds = ("thread-leak",)
-
-    def __init__(self, garbage: Garbage) -> None:
-        self._garbage = garbage
+    def __init__(self) -> None:
         self._births = Births()
         self._starters: dict[int, int] = {}
         self._replaced = Replaced()
@@ -71,10 +66,7 @@ class Threads:
 
     def end(self, span: Span, before: Collection[Hashable]) -> Iterable[Finding]:
         """Tell of those that run and did not."""
-        while findings := list(self._findings(span, before)):
-            if not self._garbage.collect(span):
-                break
-        return findings
+        return self._findings(span, before)
 
     def _noting(self, start: Callable[..., Any]) -> Callable[..., Any]:
         def noting(thread: threading.Thread, *args: Any, **kwargs: Any) -> Any:
