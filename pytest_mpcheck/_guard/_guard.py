@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import gc
 import threading
-from collections.abc import Callable, Collection, Hashable, Iterable
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
 from .._clock import Deadline, wait_until
+from .._excerpts import reason_of
 from .._finding import Finding
 from ._doors import aside, listen, stop_listening
 from ._ownership import Look, Ownership, Tenure
@@ -60,22 +62,32 @@ class Guard:
             self._ask(watcher, watcher.close)
 
     def enter(self, span: Span) -> Tenure:
-        """Let a test begin."""
+        """Let a test begin, or the setup of a fixture of wider scope."""
         tenure = Tenure(span)
         self._ownership.enter(tenure)
         return tenure
 
     def begin(self, tenure: Tenure) -> None:
         """Look at what is there at once, and not only before the first door."""
-        with self._lock, aside():
+        with self._lock, self._at_work():
             self._ownership.begin(tenure)
 
-    def leave(self, tenure: Tenure) -> list[Finding]:
-        """Let a test be over, or the teardown of a fixture of wider scope, and judge it."""
-        with aside():
+    def leave(self, tenure: Tenure, further: Callable[[Span], Iterable[Finding]] | None = None) -> list[Finding]:
+        """Let a test be over, or the teardown of a fixture of wider scope, and judge it.
+
+        Args:
+            tenure: Whose span it is.
+            further: Judges it too, even where nothing was made.
+        """
+        found: list[Finding] = []
+        with self._at_work():
             with self._lock:
                 self._ownership.leave(tenure)
-            return self._judge(tenure) if tenure.has_begun else []
+            if tenure.has_begun:
+                found += self._judge(tenure)
+            if further is not None:
+                found += further(tenure.span)
+        return [replace(one, test=one.test or tenure.span.owner) for one in found]
 
     def settle(self, tenure: Tenure, threads: Collection[threading.Thread]) -> None:
         """Let the setup of a fixture of wider scope be over.
@@ -84,18 +96,18 @@ class Guard:
             tenure: The fixture's.
             threads: Those that were there before.
         """
-        with self._lock, aside():
+        with self._at_work(), self._lock:
             self._ownership.note_threads(tenure, threads)
             self._ownership.settle(tenure)
 
     def enter_again(self, tenure: Tenure) -> None:
         """Let the teardown of a fixture of wider scope begin."""
-        with self._lock, aside():
+        with self._at_work(), self._lock:
             self._ownership.enter_again(tenure)
 
     def before(self, made: Made, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         """Let something be made."""
-        with self._lock, aside():
+        with self._at_work(), self._lock:
             tenure = self._ownership.owner(made)
             if tenure is not None:
                 if not tenure.has_begun:
@@ -104,6 +116,15 @@ class Guard:
 
     def after(self, made: Made) -> None:
         """Do nothing: who is asked will see."""
+
+    @contextmanager
+    def _at_work(self) -> Iterator[None]:
+        """Pass no door, and let what goes wrong be told."""
+        try:
+            with aside():
+                yield
+        except Exception as error:
+            self._tell("the guard", error)
 
     def _judge(self, tenure: Tenure) -> list[Finding]:
         found = [self._end(number, tenure) for number in range(len(self._watchers))]
@@ -118,7 +139,7 @@ class Guard:
 
             if not wait_until(is_over, deadline):
                 self._patience -= deadline.seconds
-        return [replace(one, test=one.test or tenure.span.test) for findings in found for one in findings]
+        return [one for findings in found for one in findings]
 
     def _may_pass(self, found: list[list[Finding]]) -> list[int]:
         """Return which watchers have found something that may go away by itself."""
@@ -141,11 +162,13 @@ class Guard:
         try:
             return question()
         except Exception as error:
-            name = f"{type(watcher).__module__}.{type(watcher).__qualname__}"
-            if name not in self._troubled:
-                self._troubled.add(name)
-                self._trouble(f"{name} ({', '.join(watcher.kinds)}): {type(error).__name__}: {error}")
+            self._tell(f"{type(watcher).__module__}.{type(watcher).__qualname__} ({', '.join(watcher.kinds)})", error)
             return _FAILED
+
+    def _tell(self, who: str, error: Exception) -> None:
+        if who not in self._troubled:
+            self._troubled.add(who)
+            self._trouble(f"{who}: {reason_of(error)}")
 
 
 _FAILED: Any = object()

@@ -7,13 +7,10 @@ looked at before a span's first door.
 
 from __future__ import annotations
 
-import sys
 import threading
 import weakref
 from collections.abc import Callable, Collection, Hashable
-from types import FrameType
 
-from .._autopsy._origin import ON_THE_WAY
 from ._watcher import Made, Span
 
 __all__ = ["Ownership", "Tenure"]
@@ -92,9 +89,8 @@ class Ownership:
         """Return whose something is that is about to be made by this thread; ``None`` for nobody's."""
         if self._lasting:
             thread = threading.current_thread()
-            makers = _makers()
             for tenure in reversed(self._lasting):
-                if thread in tenure.threads or tenure.made_by(makers):
+                if thread in tenure.threads or tenure.made_by(made.makers):
                     return tenure
         return self._at_work[-1] if self._at_work else None
 
@@ -111,14 +107,3 @@ class Ownership:
         for other in (*self._at_work, *self._lasting):
             if other is not tenure and other.has_begun:
                 other.before = tuple(old | new for old, new in zip(other.before, keys, strict=True))
-
-
-def _makers() -> set[int]:
-    """Return the identities of the objects in whose methods this thread is, up to the code of the user."""
-    makers: set[int] = set()
-    frame: FrameType | None = sys._getframe(1)
-    while frame is not None and frame.f_globals.get("__name__", "").partition(".")[0] in ON_THE_WAY:
-        if frame.f_code.co_argcount and frame.f_code.co_varnames[0] == "self":
-            makers.add(id(frame.f_locals.get("self")))
-        frame = frame.f_back
-    return makers

@@ -14,7 +14,6 @@ is what belongs to something that is told already, nor what waits for the garbag
 `_stay`         what stays on purpose
 `_births`       which line made a thing
 `_reach`        how word comes from children; `_names_agent` and `_output_agent` are what travels to them
-`_replaced`     functions that stand replaced for a while
 `_watchers`     all watchers of leaks
 `_block`        `assert_no_leaks`
 ==============  ============================================================================================

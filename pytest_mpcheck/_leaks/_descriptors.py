@@ -7,9 +7,9 @@ wanted. After a test that has failed nothing is told: the failure itself keeps a
 
 from __future__ import annotations
 
+import functools
 import gc
 import io
-import os
 import sys
 from collections.abc import Callable, Collection, Hashable, Iterable, Iterator
 from typing import Any
@@ -17,9 +17,9 @@ from typing import Any
 from .. import _platforms
 from .._autopsy._origin import origin
 from .._finding import Finding
+from .._guard._replacements import Place, Replacements
 from .._guard._watcher import Span
 from ._parts import Parts
-from ._replaced import Replaced
 from ._stay import helper_descriptors
 
 __all__ = ["Descriptors"]
@@ -42,18 +42,17 @@ class Descriptors:
 
     def __init__(self) -> None:
         self._places: dict[int, tuple[str, str]] = {}
-        self._replaced = Replaced()
+        self._replacements = Replacements(
+            [Place("os", "", "pipe", self._pipe), Place("socket", "socket", "__init__", self._socket)]
+        )
 
     def open(self) -> None:
         """Note from now on which line makes a pipe or a socket."""
-        import socket
-
-        self._replaced.wrap(os, "pipe", self._pipe)
-        self._replaced.wrap(socket.socket, "__init__", self._socket)
+        self._replacements.open()
 
     def close(self) -> None:
         """Note it no more."""
-        self._replaced.put_back()
+        self._replacements.close()
 
     def begin(self) -> Collection[Hashable]:
         """Return what is open."""
@@ -70,6 +69,7 @@ class Descriptors:
         return findings
 
     def _pipe(self, pipe: Callable[..., Any]) -> Callable[..., Any]:
+        @functools.wraps(pipe)
         def noting(*args: Any) -> Any:
             ends = pipe(*args)
             if not sys._getframe(1).f_globals.get("__name__", "").startswith(_PACKAGE):
@@ -79,6 +79,7 @@ class Descriptors:
         return noting
 
     def _socket(self, make: Callable[..., Any]) -> Callable[..., Any]:
+        @functools.wraps(make)
         def noting(this: Any, *args: Any, **kwargs: Any) -> None:
             make(this, *args, **kwargs)
             self._places[this.fileno()] = origin(), "socket"
@@ -122,13 +123,13 @@ class Descriptors:
 def _holders(left: Collection[int]) -> dict[int, str]:
     """Return which objects of Python's own sorts hold descriptors, in words."""
     connections: Any = getattr(sys.modules.get("multiprocessing.connection"), "_ConnectionBase", ())
-    sockets: Any = sys.modules["socket"].socket
+    sockets: Any = getattr(sys.modules.get("socket"), "socket", ())
     found: dict[int, str] = {}
     for thing in gc.get_objects():
         sort = type(thing)
         if issubclass(sort, io.FileIO):
             number = -1 if thing.closed or not thing.closefd else thing.fileno()
-        elif issubclass(sort, sockets):
+        elif sockets and issubclass(sort, sockets):
             number = thing.fileno()
         elif connections and issubclass(sort, connections):
             number = getattr(thing, "_handle", None) or -1
