@@ -11,6 +11,7 @@ import functools
 import gc
 import io
 import sys
+import threading
 from collections.abc import Callable, Collection, Hashable, Iterable, Iterator
 from typing import Any
 
@@ -30,6 +31,9 @@ _NOT_TOLD = "/dev/", "/proc/", "/sys/", "anon_inode:", "/memfd:"
 _OURS = "/mpcheck-"
 """What the path of a file holds that lies in the folder of a run."""
 
+
+_THREADS = threading.__file__
+"""Where what a thread does begins."""
 
 _PACKAGE = __name__.partition(".")[0]
 
@@ -62,18 +66,17 @@ class Descriptors:
         """Tell of what is open and was not."""
         if span.has_failed:
             return ()
-        left = self._left(span, before)
-        findings = list(self._findings(left)) if left else []
         opened = _platforms.open_descriptors()
+        left = self._left(opened, span, before)
         self._places = {number: known for number, known in self._places.items() if number in opened}
-        return findings
+        return list(self._findings(span, left)) if left else ()
 
     def _pipe(self, pipe: Callable[..., Any]) -> Callable[..., Any]:
         @functools.wraps(pipe)
         def noting(*args: Any) -> Any:
             ends = pipe(*args)
             if not sys._getframe(1).f_globals.get("__name__", "").startswith(_PACKAGE):
-                self._places |= dict.fromkeys(ends, (origin(), "pipe"))
+                self._places |= dict.fromkeys(ends, (_origin(), "pipe"))
             return ends
 
         return noting
@@ -82,14 +85,14 @@ class Descriptors:
         @functools.wraps(make)
         def noting(this: Any, *args: Any, **kwargs: Any) -> None:
             make(this, *args, **kwargs)
-            self._places[this.fileno()] = origin(), "socket"
+            self._places[this.fileno()] = _origin(), "socket"
 
         return noting
 
-    def _left(self, span: Span, before: Collection[Hashable]) -> dict[int, str]:
+    def _left(self, opened: dict[int, str], span: Span, before: Collection[Hashable]) -> dict[int, str]:
         left = {
             number: target
-            for number, target in _platforms.open_descriptors().items()
+            for number, target in opened.items()
             if (number, target) not in before and not target.startswith(_NOT_TOLD) and _OURS not in target
         }
         if not left:
@@ -107,17 +110,25 @@ class Descriptors:
         place, kind = self._places.get(number, ("", ""))
         return place if target.startswith(kind) else ""
 
-    def _findings(self, left: dict[int, str]) -> Iterator[Finding]:
+    def _findings(self, span: Span, left: dict[int, str]) -> Iterator[Finding]:
         holders = _holders(left)
         groups: dict[tuple[str, str], list[int]] = {}
         for number, target in sorted(left.items()):
             place = self._place(number, target)
+            if span.scope != "function" and number in holders:
+                continue  # pytest holds what a fixture gave, until a moment later
             if place or number in holders:
                 kind = "socket-leak" if target.startswith("socket") else "descriptor-leak"
                 alone = "" if place else str(number)
                 groups.setdefault((kind, place or alone), []).append(number)
         for (kind, place), numbers in groups.items():
             yield _leak(kind, "" if place.isdigit() else place, numbers, left, holders)
+
+
+def _origin() -> str:
+    """Return the line of the user's code; empty where a thread of a library has none, such as that of a pool."""
+    place = origin()
+    return "" if place.startswith(_THREADS) else place
 
 
 def _holders(left: Collection[int]) -> dict[int, str]:

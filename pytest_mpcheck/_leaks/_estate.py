@@ -79,7 +79,7 @@ class Estate:
             if made.kind == "shared memory" and made.name and not made.failed:
                 if _is_there("shared_memory", made.name):
                     yield "shared_memory", made.name, made
-            elif made.kind == "semaphore" and made.inside is None and not span.has_failed:
+            elif made.kind == "semaphore" and made.inside is None and not span.has_failed and span.scope == "function":
                 thing: Any = made.object() if made.object is not None else None
                 name = getattr(getattr(thing, "_semlock", None), "name", None)
                 if not name or any(folder in made.where for folder in _LIBRARIES):

@@ -39,10 +39,9 @@ class Parts:
             thing = made.object() if made.object is not None else None
             if thing is None:
                 continue
-            if made.kind == "process":
-                self.places.add(made.where)  # the pipe by which its end is known stays open until it is collected
-            elif made.kind in _OWNERS and (not is_ours or is_open(made)):
-                self.places.add(made.where)
+            if made.kind in ("process", *_OWNERS):
+                self.places.add(made.where)  # their pipes stay open until they are collected
+            if made.kind in _OWNERS and (not is_ours or is_open(made)):
                 self.add(thing)
 
     def add(self, thing: Any) -> None:
