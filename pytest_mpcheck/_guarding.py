@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from ._bad_setting import BadSetting
 from ._config import SETTINGS, mark_of
 from ._docket import Docket
-from ._errors import BadSetting
 from ._guard._guard import Guard
 from ._guard._vacuity import start_method_of, vacuity
 from ._guard._watcher import Span

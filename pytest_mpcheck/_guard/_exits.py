@@ -15,6 +15,7 @@ from opcode import opname
 from types import FrameType
 from typing import Any
 
+from .. import _platforms
 from ._replacements import Place, Replacements
 
 __all__ = ["Exits"]
@@ -68,12 +69,7 @@ class Exits:
     def code(self, pid: int) -> int | None:
         """Return the exit code of a child, negative for a signal; ``None`` while it runs, or where nobody knows."""
         code = self.codes.get(pid)
-        if code is None and hasattr(os, "waitid"):
-            with suppress(OSError):  # it is no child of this process, or somebody collects it now
-                found = os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
-                if found is not None and found.si_pid == pid:
-                    code = found.si_status if found.si_code == os.CLD_EXITED else -found.si_status
-        return code
+        return _platforms.uncollected(pid) if code is None else code
 
     def forget(self, pid: int) -> None:
         """Forget a process: another one may get its pid."""

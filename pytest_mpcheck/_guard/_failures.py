@@ -45,13 +45,14 @@ class Failures:
 
     def end(self, span: Span, before: Collection[Hashable]) -> Iterator[Finding]:
         """Judge how the children of a span have ended; where the test has failed, it has told already."""
+        made_by_pid: dict[int, Made] = {}
         for made in span.made:
-            if made.pid:
-                code = self._exits.code(made.pid)
-                if code and not span.has_failed and self._is_unseen(made, code):
-                    yield _finding(made, code, span.stderr())
-        for made in span.made:
-            self._exits.forget(made.pid)
+            made_by_pid.setdefault(made.pid, made)  # what starts by forking comes before its fork
+        for pid, made in made_by_pid.items():
+            code = self._exits.code(pid) if pid else None
+            if code and not span.has_failed and self._is_unseen(made, code):
+                yield _finding(made, code, span.stderr())
+            self._exits.forget(pid)
 
     def _is_unseen(self, made: Made, code: int) -> bool:
         if made.pid in self._exits.seen or made.pid in self._exits.signalled:
