@@ -43,7 +43,7 @@ def assert_no_leaks() -> Iterator[None]:
         guard = Guard(leak_watchers(scope, folder), troubles.append)
         guard.open()
         try:
-            tenure = guard.enter(Span("the block", "block", ""))
+            tenure = guard.enter(Span("the block", "function", ""))
             guard.begin(tenure)
             yield
             findings = guard.leave(tenure)
