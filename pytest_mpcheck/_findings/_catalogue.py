@@ -6,7 +6,19 @@ __all__ = ["KINDS"]
 
 KINDS: dict[str, str] = {
     "child-failed": "a child ended by a signal, or with an exit code that nobody has read",
+    "descriptor-leak": "a descriptor is still open that the test has opened",
+    "executor-leak": "an executor was never shut down",
+    "lost-output": "a child ended while it held output that it had printed and not written yet",
+    "manager-leak": "a manager was never shut down",
     "nothing-started": "a test says that it starts processes, and none was started in it",
     "other-start-method": "a test runs for one start method, and all its children were started by another one",
+    "pool-leak": "a pool was never closed",
+    "process-leak": "a process still runs that the test has started, or a child of the test",
+    "semaphore-leak": "a named semaphore is still there that the test has made",
+    "shared-memory-leak": "shared memory was never unlinked",
+    "socket-folder-leak": "a folder of multiprocessing's for sockets is left by a process that has ended",
+    "socket-leak": "a socket is still open that the test has opened",
+    "thread-leak": "a thread still runs that the test has started",
+    "zombie": "a process has ended, and nobody has waited for it",
 }
 """By name."""

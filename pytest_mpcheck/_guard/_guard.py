@@ -70,6 +70,11 @@ class Guard:
         self._ownership.enter(tenure)
         return tenure
 
+    def begin(self, tenure: Tenure) -> None:
+        """Look at what is there at once, and not only before the first door."""
+        with self._lock, self._at_work():
+            self._ownership.begin(tenure)
+
     def forget_test(self) -> None:
         """Let a new test begin; one that never came to its teardown is not judged."""
         self._ownership.test = None
