@@ -20,7 +20,8 @@ from typing import Any
 from .. import _platforms
 from .._autopsy._origin import origin
 from .._excerpts import RAISED, reason_of, type_name
-from .._guard import _doors
+from .._guard._callers_name import is_disguised
+from .._guard._doors import making
 from .._guard._watcher import Made
 from .._records import ProcessId
 from ._forked import Forked
@@ -37,9 +38,7 @@ __all__ = ["Fork", "Forks"]
 _MOST = 1000
 """How many forks are remembered that nobody has asked for."""
 
-_DESCRIPTORS: tuple[Sort, ...] = ("file", "socket")
-
-_SHARED: tuple[Sort, ...] = (*_DESCRIPTORS, "database", "loop")
+_SHARED: tuple[Sort, ...] = ("file", "socket", "database", "loop")
 
 
 @dataclass(eq=False, slots=True)
@@ -98,6 +97,7 @@ class Forks:
         self._preflight = Preflight()
         self._local = threading.local()
         self._lookout: Lookout | None = None
+        self._wanted: dict[str, Belonging] = {}
 
     def take(self, is_wanted: Callable[[Fork], bool]) -> list[Fork]:
         """Return what was seen of some forks, and forget it."""
@@ -105,12 +105,17 @@ class Forks:
         self._seen = [fork for fork in self._seen if fork not in taken][-_MOST:]
         return taken
 
-    def rest(self) -> None:
+    def forget(self) -> None:
         """Look no more at what this process uses."""
+        self.rest()
+        self._wanted.clear()
+        self._tokens = {key: known for key, known in self._tokens.items() if known[0]() is not None}
+
+    def rest(self) -> None:
+        """Look away, for now."""
         if self._lookout is not None:
             self._lookout.end()
             self._lookout = None
-        self._tokens = {key: known for key, known in self._tokens.items() if known[0]() is not None}
 
     def before(self) -> None:
         """Look at what is about to be forked."""
@@ -130,9 +135,11 @@ class Forks:
             if process is not None:
                 fork.obstacle = self._preflight.look(process)
             self._seen.append(fork)
-            self.rest()
-            self._lookout = Lookout([one for one in belongings if one.sort in _DESCRIPTORS], self._is_used)
-            self._lookout.begin()
+            if wanted := [one for one in belongings if one.sort != "database"]:
+                self.rest()
+                self._wanted |= {one.token: one for one in wanted}
+                self._lookout = Lookout(self._wanted.values(), self._is_used)
+                self._lookout.begin()
 
     def in_child(self) -> None:
         """Let the child see what its target does."""
@@ -145,7 +152,7 @@ class Forks:
                 forked.begin(process)
 
     def _look(self, frame: FrameType) -> _Pending:
-        made, process, frame = _forking(frame)
+        process, frame = _forking(frame)
         self._number += 1
         notes = Notes(self._folder, self._number)
         threads = self._neighbours.look(frame)
@@ -157,14 +164,14 @@ class Forks:
         ]
         numbers = [(part, sort) for part, sort in parts if sort in ("random", "numpy")]
         fork = Fork(
-            made,
+            making(),
             getattr(process, "name", ""),
             origin(),
             notes,
             threads,
             [(part.path, type_name(part.value)) for part in locks],
             {one.token: (one.sort, one.path, type_name(one.reference())) for one in belongings},
-            {},
+            {one.token: "run_forever" for one in belongings if one.sort == "loop" and _is_running(one.reference())},
         )
         return fork, process, Forked(notes, locks, belongings, numbers, may_exec=bool(threads)), belongings
 
@@ -181,7 +188,7 @@ class Forks:
 
     def _is_used(self, token: str, method: str) -> None:
         for fork in self._seen:
-            if token in fork.belongings and fork.is_alive():
+            if token in fork.belongings and (fork.belongings[token][0] == "loop" or fork.is_alive()):
                 fork.used_here[token] = method
 
     @contextmanager
@@ -192,20 +199,22 @@ class Forks:
             self.trouble = error
 
 
-def _forking(frame: FrameType) -> tuple[Made | None, Any, FrameType]:
-    """Return what the guard knows of a fork, which process it is for, and the innermost frame of the user's.
+def _forking(frame: FrameType) -> tuple[Any, FrameType]:
+    """Return the process that a fork is for, ``None`` where there is none, and the innermost frame of the user's.
 
     Args:
         frame: That which calls `os.fork`, or what stands in its place.
     """
-    made, process, this = None, None, frame
-    while is_library(this.f_code.co_filename) and this.f_back is not None:
-        if this.f_code.co_name == "passing" and this.f_globals is vars(_doors):
-            made = made or this.f_locals.get("made")
-        elif this.f_code.co_name == "_launch" and process is None:
-            process = this.f_locals.get("process_obj")
-        this = this.f_back
-    return made, process, this
+    process: Any = None
+    while (is_library(frame.f_code.co_filename) or is_disguised(frame)) and frame.f_back is not None:
+        if frame.f_code.co_name == "_launch" and process is None:
+            process = frame.f_locals.get("process_obj")
+        frame = frame.f_back
+    return process, frame
+
+
+def _is_running(loop: Any) -> bool:
+    return bool(loop.is_running())
 
 
 def _reach(process: Any, frame: FrameType) -> Iterator[Part]:

@@ -17,7 +17,7 @@ from .._finding import Finding
 from .._guard._watcher import Span
 from . import _locks, _preflight, _streams, _threads
 from ._fork import Fork, Forks
-from ._shared import finding as sharing
+from ._shared import findings as shared_findings
 
 __all__ = ["Hazards"]
 
@@ -52,7 +52,7 @@ class Hazards:
         """End."""
         if self._forks is not None:
             _watching.remove(self._forks)
-            self._forks.rest()
+            self._forks.forget()
             self._forks = None
             shutil.rmtree(self._folder, ignore_errors=True)
 
@@ -72,7 +72,7 @@ class Hazards:
         """
         if self._forks is None:
             return []
-        self._forks.rest()
+        self._forks.forget()
         trouble, self._forks.trouble = self._forks.trouble, None
         if trouble is not None:
             raise trouble
@@ -120,15 +120,16 @@ def _judge(forks: list[Fork]) -> Iterator[Finding]:
             yield _threads.finding(fork.threads, where)
         if fork.obstacle:
             yield _preflight.finding(fork.obstacle, where)
-        for word, *rest in notes:
-            if word == "held":
-                yield _locks.finding(*fork.locks[int(rest[0])], where)
-            elif word == "drew":
-                drawn.setdefault((bytes.fromhex(rest[0]).decode(), rest[1]), []).append(where)
-    yield from sharing(told)
+        for index, lock in enumerate(fork.locks):
+            if ["held", str(index)] in notes:
+                yield _locks.finding(*lock, where)
+        for words in notes:
+            if words[0] == "drew" and len(words) == 3:
+                drawn.setdefault((words[1], words[2]), []).append(where)
+    yield from shared_findings(told, _where)
     for (name, _), places in drawn.items():
         if len(places) > 1:
-            yield _streams.finding(name, places)
+            yield _streams.finding(bytes.fromhex(name).decode(), places)
 
 
 def _where(fork: Fork) -> str:

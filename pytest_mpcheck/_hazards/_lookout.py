@@ -36,7 +36,8 @@ _USES: dict[Sort, frozenset[str]] = {
         "backup begin callproc commit cursor execute executemany executescript iterdump query rollback sql".split()
     ),
     "loop": frozenset(
-        "add_reader add_writer call_at call_later call_soon call_soon_threadsafe create_task run_forever".split()
+        "add_reader add_writer call_at call_later call_soon call_soon_threadsafe create_task run_forever "
+        "run_until_complete".split()
     ),
 }
 """By sort, the methods that use an object."""

@@ -51,13 +51,14 @@ class Preflight:
         """
         code = getattr(getattr(process, "_target", None) or type(process).run, "__code__", None)
         for path, value in _handed_over(process):
-            obstacle = _obstacle(value, path)
-            if obstacle:
-                key = code, obstacle
-                if key in self._told:
+            try:
+                _attempt(value)
+            except RAISED as error:
+                part = culprit(value, path, _attempt, by_name=True)
+                if (code, part) in self._told:
                     return ""
-                self._told.add(key)
-                return obstacle
+                self._told.add((code, part))
+                return f"{part} does not pickle ({reason_of(error)})"
         return ""
 
 
@@ -84,14 +85,6 @@ def _handed_over(process: Any) -> Iterator[tuple[str, Any]]:
     yield from ((f"args[{index}]", value) for index, value in enumerate(getattr(process, "_args", ())))
     yield from ((f"kwargs[{name!r}]", value) for name, value in getattr(process, "_kwargs", {}).items())
     yield from ((f"{cls.__name__}.{name}", value) for name, value in own_variables(process).items())
-
-
-def _obstacle(value: object, path: str) -> str:
-    try:
-        _attempt(value)
-    except RAISED as error:
-        return f"{culprit(value, path, _attempt)} does not pickle ({reason_of(error)})"
-    return ""
 
 
 def _attempt(value: object) -> None:
