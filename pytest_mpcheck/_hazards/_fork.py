@@ -1,8 +1,8 @@
 """What is seen of a fork, in the parent just before and after it.
 
-Guarantees: all of it hangs on `os.register_at_fork`, so no function of anybody's is replaced in the process of the test,
-and whoever forks is heard. Nothing happens in other processes, nor while nobody watches. What goes wrong is kept as
-`Forks.trouble`; neither the parent nor the child notices. In the parent nothing is kept alive.
+Guarantees: all of it hangs on `os.register_at_fork`, so no function of anybody's is replaced in the process of the
+test, and whoever forks is heard. Nothing happens in other processes, nor while nobody watches. What goes wrong is kept
+as `Forks.trouble`; neither the parent nor the child notices. In the parent nothing is kept alive.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from typing import Any
 
 from .. import _platforms
 from .._autopsy._origin import origin
-from .._excerpts import RAISED, reason_of, type_name
+from .._excerpts import RAISED, type_name
 from .._guard._callers_name import is_disguised
 from .._guard._doors import making
 from .._guard._watcher import Made
@@ -159,9 +159,7 @@ class Forks:
         sort_of = sorter()
         parts = [(part, sort) for part in _reach(process, frame) if (sort := sort_of(part.value)) is not None]
         locks = held_locks(part for part, sort in parts if sort == "lock") if process is not None else []
-        belongings = [
-            self._belonging(part, sort) for part, sort in parts if sort in _SHARED and is_shared(part, sort)
-        ]
+        belongings = [self._belonging(part, sort) for part, sort in parts if sort in _SHARED and is_shared(part, sort)]
         numbers = [(part, sort) for part, sort in parts if sort in ("random", "numpy")]
         fork = Fork(
             making(),
@@ -182,8 +180,8 @@ class Forks:
             try:
                 known = weakref.ref(value), f"{self._number}-{id(value):x}"
                 self._tokens[id(value)] = known
-            except TypeError:  # a connection of sqlite3; it is looked for in the child alone
-                known = (lambda: value), f"{self._number}-{id(value):x}"
+            except TypeError:  # a connection of sqlite3; the child alone looks for it, and may keep it
+                known = (lambda: value), f"{id(value):x}"
         return Belonging(known[1], sort, part.path, id(value), known[0])
 
     def _is_used(self, token: str, method: str) -> None:

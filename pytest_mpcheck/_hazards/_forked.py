@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from ._locks import held_locks
@@ -44,7 +44,7 @@ class Forked:
         notes: Notes,
         locks: list[Part],
         belongings: list[Belonging],
-        numbers: list[tuple[Part, Sort]],
+        numbers: Sequence[tuple[Part, Sort]],
         *,
         may_exec: bool,
     ) -> None:

@@ -1,7 +1,7 @@
 """`Hazards`: what forking risks, as a watcher of the guard.
 
-Guarantees: a hazard belongs to the test, or to the fixture of wider scope, whose code has forked. What came by no door of
-the guard's belongs to the test that ends next.
+Guarantees: a hazard belongs to the test, or to the fixture of wider scope, whose code has forked. What came by no door
+of the guard's belongs to the test that ends next.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ import os
 import shutil
 import tempfile
 from collections.abc import Collection, Hashable, Iterable, Iterator
-from typing import Final
 
 from .. import _platforms
 from .._finding import Finding
@@ -25,7 +24,7 @@ __all__ = ["Hazards"]
 class Hazards:
     """Watches forks."""
 
-    kinds: Final = (
+    kinds: tuple[str, ...] = (
         "equal-random",
         "fork-with-lock",
         "fork-with-threads",
@@ -34,7 +33,7 @@ class Hazards:
         "shared-event-loop",
         "unpicklable",
     )
-    may_pass: Final = False
+    may_pass = False
     """Whether a finding may go away by itself: what has happened has happened."""
 
     def __init__(self) -> None:

@@ -3,9 +3,9 @@
 A `Lock` is held by nobody in particular: whoever took it, nobody in the child will release it, unless the child does so
 itself. An `RLock` is the child's own if the thread that forks held it.
 
-Guarantees: told is a lock that the child's target has, or that its code names, and that was still held in the child just
-before the target began. What Python makes new after a fork is not told: the locks of `logging`, of imports, and of the
-standard streams.
+Guarantees: told is a lock that the child's target has, or that its code names, and that was still held in the child
+just before the target began. What Python makes new after a fork is not told: the locks of `logging`, of imports, and of
+the standard streams. Of a child that a test has forked by `os.fork` nobody knows what it will call: no lock is told.
 """
 
 from __future__ import annotations

@@ -25,22 +25,16 @@ __all__ = ["Belonging", "Lookout", "is_shared"]
 CALLS = 20_000
 """How many events are looked at: calls and returns; a few milliseconds of them."""
 
-_USES: dict[Sort, frozenset[str]] = {
-    "file": frozenset(
-        "read read1 readall readinto readinto1 readline readlines seek truncate write writelines".split()
-    ),
-    "socket": frozenset(
-        "recv recv_into recvfrom recvfrom_into recvmsg recvmsg_into send sendall sendfile sendmsg sendto".split()
-    ),
-    "database": frozenset(
-        "backup begin callproc commit cursor execute executemany executescript iterdump query rollback sql".split()
-    ),
-    "loop": frozenset(
-        "add_reader add_writer call_at call_later call_soon call_soon_threadsafe create_task run_forever "
-        "run_until_complete".split()
-    ),
+_METHODS: dict[Sort, str] = {
+    "file": "read read1 readall readinto readinto1 readline readlines seek truncate write writelines",
+    "socket": "recv recv_into recvfrom recvfrom_into recvmsg recvmsg_into send sendall sendfile sendmsg sendto",
+    "database": "backup begin callproc commit cursor execute executemany executescript iterdump query rollback sql",
+    "loop": "add_reader add_writer call_at call_later call_soon call_soon_threadsafe create_task run_forever "
+    "run_until_complete",
 }
 """By sort, the methods that use an object."""
+
+_USES = {sort: frozenset(names.split()) for sort, names in _METHODS.items()}
 
 _ALL_USES = frozenset[str]().union(*_USES.values())
 

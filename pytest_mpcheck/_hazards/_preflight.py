@@ -28,9 +28,10 @@ _MOST = 128 * 1024
 
 _MOST_OBJECTS = 5_000
 
-_HOOKS = frozenset(
-    "__reduce_ex__ __reduce__ __getstate__ __getnewargs_ex__ __getnewargs__ __getattr__ __getattribute__".split()
-)
+_HOOKS = frozenset(f"__{name}__" for name in ("reduce_ex", "reduce", "getstate", "getnewargs_ex", "getnewargs")) | {
+    "__getattr__",
+    "__getattribute__",
+}
 """Methods of a class that take part in pickling."""
 
 _OF_CONTAINERS = frozenset(("__iter__", "items"))

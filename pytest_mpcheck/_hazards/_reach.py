@@ -10,7 +10,7 @@ import functools
 import os
 import sysconfig
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from types import CodeType, FrameType, FunctionType, MethodType, ModuleType
 from typing import Any, NamedTuple
 
@@ -28,8 +28,11 @@ _WIDEST = 50
 _DEPTH = 5
 
 _OF_A_PROCESS = frozenset(
-    ("_args", "_config", "_kwargs", "_name", "_parent_name", "_parent_pid", "_popen", "_sentinel", "_target", "_closed")
-    + ("_identity", "_daemonic", "_tempdir", "_authkey")
+    f"_{name}"
+    for name in (
+        *("args", "authkey", "closed", "config", "daemonic", "identity", "kwargs", "name", "parent_name"),
+        *("parent_pid", "popen", "sentinel", "target", "tempdir"),
+    )
 )
 """What a process of `multiprocessing` has by itself."""
 
@@ -65,7 +68,7 @@ def reach_of_process(process: Any) -> Iterator[Part]:
     """
     run = getattr(type(process), "run", None)
     roots = [Part("target", getattr(process, "_target", None))]
-    if isinstance(run, FunctionType) and not is_library(run.__code__.co_filename):
+    if isinstance(run, FunctionType) and _is_users(run):
         roots.append(Part("run", run))
     roots += [Part(f"args[{index}]", value, True) for index, value in enumerate(getattr(process, "_args", ()))]
     roots += [Part(f"kwargs[{name!r}]", value, True) for name, value in getattr(process, "_kwargs", {}).items()]
@@ -129,31 +132,53 @@ def _walk(roots: Iterable[Part]) -> Iterator[Part]:
 def _parts(part: Part) -> Iterable[Part]:
     value, path = part.value, part.path
     cls = type(value)
-    if cls in (list, tuple):
-        return [part._replace(path=f"{path}[{index}]", value=item) for index, item in enumerate(value[:_WIDEST])]
-    if cls is dict:
-        items = list(value.items())[:_WIDEST]
-        return [part._replace(path=f"{path}[{_key(key)}]", value=item) for key, item in items]
-    if cls is functools.partial:
-        given = [Part(f"{path}.args[{index}]", item, True) for index, item in enumerate(value.args)]
-        return [Part(f"{path}.func", value.func), *given, Part(f"{path}.keywords", value.keywords, True)]
-    if cls is MethodType:
-        return [Part(f"{path}.__self__", value.__self__, True), Part(path, value.__func__)]
-    if cls is FunctionType:
-        return [] if is_library(value.__code__.co_filename) else _of_function(value)
-    if cls is Call:
-        return [Part("target", value._target), Part("args", value._args, True)]
+    if (parts := _PARTS.get(cls)) is not None:
+        return parts(part)
     if module_of(cls) in _OPAQUE or issubclass(cls, (type, ModuleType)):
-        return []
+        return ()
     variables = list(_variables(value).items())[:_WIDEST]
-    return [part._replace(path=f"{path}.{name}", value=item, home=None) for name, item in variables]
+    return (part._replace(path=f"{path}.{name}", value=item, home=None) for name, item in variables)
+
+
+def _of_sequence(part: Part) -> Iterator[Part]:
+    for index, item in enumerate(part.value[:_WIDEST]):
+        yield part._replace(path=f"{part.path}[{index}]", value=item, home=None)
+
+
+def _of_dictionary(part: Part) -> Iterator[Part]:
+    for key, item in list(part.value.items())[:_WIDEST]:
+        yield part._replace(path=f"{part.path}[{_key(key)}]", value=item, home=None)
+
+
+def _of_partial(part: Part) -> Iterator[Part]:
+    yield Part(f"{part.path}.func", part.value.func)
+    yield Part(f"{part.path}.args", part.value.args, True)
+    yield Part(f"{part.path}.keywords", part.value.keywords, True)
+
+
+def _of_method(part: Part) -> Iterator[Part]:
+    yield Part(f"{part.path}.__self__", part.value.__self__, True)
+    yield Part(part.path, part.value.__func__)
+
+
+def _of_call(part: Part) -> Iterator[Part]:
+    yield Part("target", part.value._target)
+    yield Part("args", part.value._args, True)
 
 
 _OPAQUE = frozenset(("builtins", "threading", "_thread", "_io", "logging", "socket", "queue"))
 """Modules whose objects know how to look after what they are made of."""
 
 
-def _of_function(function: FunctionType) -> Iterator[Part]:
+def _is_users(function: FunctionType) -> bool:
+    code: object = function.__code__  # PyPy has functions with another kind of it
+    return isinstance(code, CodeType) and not is_library(code.co_filename)
+
+
+def _of_function(part: Part) -> Iterator[Part]:
+    function = part.value
+    if not _is_users(function):
+        return
     for name, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=True):
         try:
             yield Part(f"{name}, closed over by {function.__name__}", cell.cell_contents)
@@ -197,3 +222,14 @@ def _variables(value: object) -> dict[str, Any]:
 
 def _key(key: object) -> str:
     return repr(key) if type(key) in (str, int) else "..."
+
+
+_PARTS: dict[type, Callable[[Part], Iterable[Part]]] = {
+    list: _of_sequence,
+    tuple: _of_sequence,
+    dict: _of_dictionary,
+    functools.partial: _of_partial,
+    MethodType: _of_method,
+    FunctionType: _of_function,
+    Call: _of_call,
+}

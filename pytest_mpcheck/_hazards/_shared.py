@@ -53,24 +53,26 @@ def findings(told: Iterable[tuple[Fork, list[list[str]]]], where: Callable[[Fork
             )
 
 
-_OPEN_THERE = "open it in the child, and give the child a path or an address"
+_CONNECT = (
+    "connect in the child (a pool's: in the initializer); two processes with one connection get each other's answers, "
+    "or damage the file"
+)
 
 _WORDS: dict[Sort, tuple[str, str, str]] = {
     "database": (
         "shared-connection",
         "a connection to a database was made before a fork and used in the child",
-        "connect in the child (in a pool: in its initializer), and close what the parent has before it forks; a "
-        "connection that two processes use mixes their answers, or damages the file",
+        _CONNECT,
     ),
     "file": (
         "shared-descriptor",
         "an open file came through a fork unasked and was used on both sides, which have one position in common",
-        f"{_OPEN_THERE}; os.pread and os.pwrite need no position",
+        "hand over the path and open the file in the child; os.pread and os.pwrite need no position",
     ),
     "socket": (
         "shared-descriptor",
         "a socket came through a fork unasked and was used on both sides, which take each other's data",
-        f"{_OPEN_THERE}; or hand the socket over, and close it in the parent",
+        "connect in the child; or hand the socket over as an argument, and close it in the parent",
     ),
     "loop": (
         "shared-event-loop",

@@ -19,7 +19,9 @@ Sort = Literal["lock", "file", "socket", "database", "loop", "random", "numpy"]
 
 _LOCKS: Final = (type(threading.Lock()), type(threading.RLock()))
 
-_PLAIN: Final = frozenset((int, str, bytes, float, bool, type(None), FunctionType, BuiltinFunctionType, ModuleType, type))
+_PLAIN: Final = frozenset(
+    (int, str, bytes, float, bool, type(None), FunctionType, BuiltinFunctionType, ModuleType, type)
+)
 """Classes of most of what stands in a module."""
 
 _DATABASES: Final = frozenset(

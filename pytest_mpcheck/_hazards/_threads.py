@@ -26,7 +26,9 @@ __all__ = ["Neighbours", "is_of_a_pool"]
 _HARNESS_NAMES = ("pytest_timeout ", "mpcheck-", "pydevd.")
 """How the names of threads begin that belong to the run of the tests, or to a debugger."""
 
-_HARNESS = frozenset(("_pytest", "coverage", "execnet", "pydevd", "pytest", "pytest_mpcheck", "pytest_timeout", "xdist"))
+_HARNESS = frozenset(
+    ("_pytest", "coverage", "execnet", "pydevd", "pytest", "pytest_mpcheck", "pytest_timeout", "xdist")
+)
 
 _POOLS = ("concurrent.futures.process", "connection", "pool", "queues", "resource_sharer", "managers")
 """Modules of `multiprocessing`, and of what copies it, whose threads forking takes into account."""
