@@ -38,6 +38,9 @@ __all__ = ["Fork", "Forks"]
 _MOST = 1000
 """How many forks are remembered that nobody has asked for."""
 
+_ALIKE = 8
+"""How many forks of a span are looked at that come from the same function and have the same target."""
+
 _SHARED: tuple[Sort, ...] = ("file", "socket", "database", "loop")
 
 
@@ -65,7 +68,7 @@ class Fork:
     locks: list[tuple[str, str]]
     belongings: dict[str, tuple[Sort, str, str]]
     used_here: dict[str, str]
-    obstacle: str = ""
+    obstacle: str
 
     def is_alive(self) -> bool:
         """Return whether the child has not ended."""
@@ -98,6 +101,9 @@ class Forks:
         self._local = threading.local()
         self._lookout: Lookout | None = None
         self._wanted: dict[str, Belonging] = {}
+        self._alike: dict[object, int] = {}
+        self._modules = 0
+        self._sort_of = sorter()
 
     def take(self, is_wanted: Callable[[Fork], bool]) -> list[Fork]:
         """Return what was seen of some forks, and forget it."""
@@ -109,6 +115,7 @@ class Forks:
         """Look no more at what this process uses."""
         self.rest()
         self._wanted.clear()
+        self._alike.clear()
         self._tokens = {key: known for key, known in self._tokens.items() if known[0]() is not None}
 
     def rest(self) -> None:
@@ -130,10 +137,8 @@ class Forks:
         self._local.pending = None
         if pending is None:
             return
-        fork, process, _, belongings = pending
+        fork, _, _, belongings = pending
         with self._watched():
-            if process is not None:
-                fork.obstacle = self._preflight.look(process)
             self._seen.append(fork)
             if wanted := [one for one in belongings if one.sort != "database"]:
                 self.rest()
@@ -156,8 +161,8 @@ class Forks:
         self._number += 1
         notes = Notes(self._folder, self._number)
         threads = self._neighbours.look(frame)
-        sort_of = sorter()
-        parts = [(part, sort) for part in _reach(process, frame) if (sort := sort_of(part.value)) is not None]
+        is_new = self._is_new(process, frame)
+        parts = self._parts(process, frame) if is_new else []
         locks = held_locks(part for part, sort in parts if sort == "lock") if process is not None else []
         belongings = [self._belonging(part, sort) for part, sort in parts if sort in _SHARED and is_shared(part, sort)]
         numbers = [(part, sort) for part, sort in parts if sort in ("random", "numpy")]
@@ -170,8 +175,21 @@ class Forks:
             [(part.path, type_name(part.value)) for part in locks],
             {one.token: (one.sort, one.path, type_name(one.reference())) for one in belongings},
             {one.token: "run_forever" for one in belongings if one.sort == "loop" and _is_running(one.reference())},
+            self._preflight.look(process) if is_new and process is not None else "",
         )
         return fork, process, Forked(notes, locks, belongings, numbers, may_exec=bool(threads)), belongings
+
+    def _is_new(self, process: Any, frame: FrameType) -> bool:
+        """Return whether few forks of the span were like this one."""
+        like = frame.f_code, getattr(getattr(process, "_target", None), "__code__", None)
+        self._alike[like] = self._alike.get(like, 0) + 1
+        return self._alike[like] <= _ALIKE
+
+    def _parts(self, process: Any, frame: FrameType) -> list[tuple[Part, Sort]]:
+        if self._modules != len(sys.modules):
+            self._modules, self._sort_of = len(sys.modules), sorter()
+        sort_of = self._sort_of
+        return [(part, sort) for part in _reach(process, frame) if (sort := sort_of(part.value)) is not None]
 
     def _belonging(self, part: Part, sort: Sort) -> Belonging:
         value = part.value

@@ -50,8 +50,11 @@ class Preflight:
         Args:
             process: A process of `multiprocessing`, that is about to be forked or has just been.
         """
+        parts = dict(_handed_over(process))
+        if _passes(tuple(parts.values())):
+            return ""
         code = getattr(getattr(process, "_target", None) or type(process).run, "__code__", None)
-        for path, value in _handed_over(process):
+        for path, value in parts.items():
             try:
                 _attempt(value)
             except RAISED as error:
@@ -86,6 +89,14 @@ def _handed_over(process: Any) -> Iterator[tuple[str, Any]]:
     yield from ((f"args[{index}]", value) for index, value in enumerate(getattr(process, "_args", ())))
     yield from ((f"kwargs[{name!r}]", value) for name, value in getattr(process, "_kwargs", {}).items())
     yield from ((f"{cls.__name__}.{name}", value) for name, value in own_variables(process).items())
+
+
+def _passes(value: object) -> bool:
+    try:
+        _attempt(value)
+    except RAISED:
+        return False
+    return True
 
 
 def _attempt(value: object) -> None:

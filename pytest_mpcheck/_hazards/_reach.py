@@ -11,18 +11,19 @@ import os
 import sysconfig
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
 from types import CodeType, FrameType, FunctionType, MethodType, ModuleType
 from typing import Any, NamedTuple
 
 from .._children._call import Call
-from ._sorts import module_of
+from ._sorts import CODE, DATA, module_of
 
 __all__ = ["Part", "is_installed", "is_library", "own_variables", "reach_of_frame", "reach_of_process"]
 
-_MOST = 400
+_MOST = 200
 """How many objects are looked at."""
 
-_WIDEST = 50
+_WIDEST = 30
 """How many parts of one object are looked at."""
 
 _DEPTH = 5
@@ -92,7 +93,7 @@ def reach_of_frame(frame: FrameType, *, forks: bool) -> Iterator[Part]:
         for name, value in frame.f_locals.items():
             yield Part(f"local {name} of {frame.f_code.co_name}", value)
     namespace = frame.f_globals
-    for name, value in list(namespace.items()):
+    for name, value in [(name, value) for name, value in namespace.items() if type(value) not in CODE]:
         yield Part(_of_module(name, namespace), value, is_near=False, home=(namespace, name))
 
 
@@ -121,7 +122,7 @@ def _walk(roots: Iterable[Part]) -> Iterator[Part]:
     met: set[int] = set()
     while waiting and len(met) < _MOST:
         part, depth = waiting.popleft()
-        if id(part.value) in met:
+        if id(part.value) in met or type(part.value) in DATA:
             continue
         met.add(id(part.value))
         yield part
@@ -136,18 +137,25 @@ def _parts(part: Part) -> Iterable[Part]:
         return parts(part)
     if module_of(cls) in _OPAQUE or issubclass(cls, (type, ModuleType)):
         return ()
-    variables = list(_variables(value).items())[:_WIDEST]
+    variables = _first(_variables(value))
     return (part._replace(path=f"{path}.{name}", value=item, home=None) for name, item in variables)
 
 
 def _of_sequence(part: Part) -> Iterator[Part]:
     for index, item in enumerate(part.value[:_WIDEST]):
+        if type(item) in DATA:
+            continue
         yield part._replace(path=f"{part.path}[{index}]", value=item, home=None)
 
 
 def _of_dictionary(part: Part) -> Iterator[Part]:
-    for key, item in list(part.value.items())[:_WIDEST]:
+    for key, item in _first(part.value):
         yield part._replace(path=f"{part.path}[{_key(key)}]", value=item, home=None)
+
+
+def _first(items: dict[Any, Any]) -> list[tuple[Any, Any]]:
+    """Return the first items of a dictionary that could lead further."""
+    return [(key, item) for key, item in islice(items.items(), _WIDEST) if type(item) not in DATA]
 
 
 def _of_partial(part: Part) -> Iterator[Part]:
@@ -198,7 +206,7 @@ def _of_function(part: Part) -> Iterator[Part]:
                     for attribute in names
                     if attribute in inner
                 )
-        elif value is not None:
+        elif type(value) not in DATA:
             yield Part(_of_module(name, namespace), value, home=(namespace, name))
 
 

@@ -13,16 +13,17 @@ from collections.abc import Callable, Mapping
 from types import BuiltinFunctionType, FunctionType, ModuleType
 from typing import Any, Final, Literal
 
-__all__ = ["Sort", "module_of", "sorter"]
+__all__ = ["CODE", "DATA", "Sort", "module_of", "sorter"]
 
 Sort = Literal["lock", "file", "socket", "database", "loop", "random", "numpy"]
 
 _LOCKS: Final = (type(threading.Lock()), type(threading.RLock()))
 
-_PLAIN: Final = frozenset(
-    (int, str, bytes, float, bool, type(None), FunctionType, BuiltinFunctionType, ModuleType, type)
-)
-"""Classes of most of what stands in a module."""
+DATA: Final = frozenset((int, str, bytes, float, complex, bool, type(None), bytearray, range, BuiltinFunctionType))
+"""Classes of what does no harm and has no parts; most of all objects are of one of them."""
+
+CODE: Final = DATA | {FunctionType, ModuleType, type}
+"""Classes of most of what stands in a module, none of which does harm."""
 
 _DATABASES: Final = frozenset(
     ("MySQLdb", "cx_Oracle", "duckdb", "mysql", "oracledb", "psycopg", "psycopg2", "psycopg_c", "pymysql", "pyodbc")
@@ -53,7 +54,7 @@ def sorter() -> Callable[[object], Sort | None]:
 
     def sort_of(value: object) -> Sort | None:
         cls = type(value)
-        if cls in _PLAIN:
+        if cls in CODE:
             return None
         for base in _bases(cls):
             if base in known:
