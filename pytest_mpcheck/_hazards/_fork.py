@@ -49,7 +49,7 @@ class Fork:
     """What was seen of a fork, as text.
 
     Attributes:
-        made: What the guard knows of it; ``None`` when it came by no door.
+        made: What the guard knows of it.
         name: The name of the process; empty for one that the test's own code has forked.
         where: The line that it comes from.
         notes: What the child tells.
@@ -60,7 +60,7 @@ class Fork:
         obstacle: What would not pickle.
     """
 
-    made: Made | None
+    made: Made
     name: str
     where: str
     notes: Notes
@@ -72,7 +72,7 @@ class Fork:
 
     def is_alive(self) -> bool:
         """Return whether the child has not ended."""
-        pid = self.made.pid if self.made is not None else 0
+        pid = self.made.pid
         return pid > 0 and _platforms.is_alive(ProcessId(pid, _platforms.start_token(pid)))
 
 
@@ -127,9 +127,10 @@ class Forks:
     def before(self) -> None:
         """Look at what is about to be forked."""
         self._local.pending = None
-        if os.getpid() == self._pid:
+        made = making()
+        if made is not None and os.getpid() == self._pid:
             with self._watched():
-                self._local.pending = self._look(sys._getframe(2))
+                self._local.pending = self._look(made, sys._getframe(2))
 
     def in_parent(self) -> None:
         """Look at what was forked."""
@@ -156,7 +157,7 @@ class Forks:
                 self.rest()
                 forked.begin(process)
 
-    def _look(self, frame: FrameType) -> _Pending:
+    def _look(self, made: Made, frame: FrameType) -> _Pending:
         process, frame = _forking(frame)
         self._number += 1
         notes = Notes(self._folder, self._number)
@@ -167,7 +168,7 @@ class Forks:
         belongings = [self._belonging(part, sort) for part, sort in parts if sort in _SHARED and is_shared(part, sort)]
         numbers = [(part, sort) for part, sort in parts if sort in ("random", "numpy")]
         fork = Fork(
-            making(),
+            made,
             getattr(process, "name", ""),
             origin(),
             notes,
@@ -175,7 +176,7 @@ class Forks:
             [(part.path, type_name(part.value)) for part in locks],
             {one.token: (one.sort, one.path, type_name(one.reference())) for one in belongings},
             {one.token: "run_forever" for one in belongings if one.sort == "loop" and _is_running(one.reference())},
-            self._preflight.look(process) if is_new and process is not None else "",
+            self._preflight.look(process, frame) if is_new and process is not None else "",
         )
         return fork, process, Forked(notes, locks, belongings, numbers, may_exec=bool(threads)), belongings
 

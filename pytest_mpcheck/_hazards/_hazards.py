@@ -1,7 +1,7 @@
 """`Hazards`: what forking risks, as a watcher of the guard.
 
 Guarantees: a hazard belongs to the test, or to the fixture of wider scope, whose code has forked. What came by no door
-of the guard's belongs to the test that ends next.
+of the guard's is not told.
 """
 
 from __future__ import annotations
@@ -76,9 +76,7 @@ class Hazards:
         if trouble is not None:
             raise trouble
         own = {id(made) for made in span.made}
-        is_test = span.scope == "function"
-        forks = self._forks.take(lambda fork: is_test if fork.made is None else id(fork.made) in own)
-        return list(_judge(forks))
+        return list(_judge(self._forks.take(lambda fork: id(fork.made) in own)))
 
 
 _watching: list[Forks] = []
@@ -132,6 +130,5 @@ def _judge(forks: list[Fork]) -> Iterator[Finding]:
 
 
 def _where(fork: Fork) -> str:
-    pid = fork.made.pid if fork.made is not None else 0
     who = f"process {fork.name!r}" if fork.name else "a process"
-    return f"{who}{f' (pid {pid})' if pid else ''}, forked at {fork.where}"
+    return f"{who} (pid {fork.made.pid}), forked at {fork.where}"

@@ -8,15 +8,16 @@ from __future__ import annotations
 
 import functools
 import os
+import sys
 import sysconfig
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from types import CodeType, FrameType, FunctionType, MethodType, ModuleType
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from .._children._call import Call
-from ._sorts import CODE, DATA, module_of
+from ._sorts import CODE, DATA, bases_of, module_of
 
 __all__ = ["Part", "is_installed", "is_library", "own_variables", "reach_of_frame", "reach_of_process"]
 
@@ -45,8 +46,8 @@ class Part(NamedTuple):
         path: How: ``args[0].lock``, ``global STOCK of shop``.
         value: What it is.
         is_given: Whether it was handed over, as an argument or inside of one.
-        is_near: Whether what the child runs has it or names it; else it stands in the same module as the line that
-            starts the child.
+        is_near: Whether code of the user's that the child runs has it or names it; else it stands in the same module
+            as the line that starts the child, or belongs to an installed package.
         home: Where it stands, if that is a module, and under which name.
     """
 
@@ -135,10 +136,26 @@ def _parts(part: Part) -> Iterable[Part]:
     cls = type(value)
     if (parts := _PARTS.get(cls)) is not None:
         return parts(part)
-    if module_of(cls) in _OPAQUE or issubclass(cls, (type, ModuleType)):
+    origin = _origin(module_of(cls))
+    if origin == "library" or issubclass(cls, (type, ModuleType)):
         return ()
-    variables = _first(_variables(value))
-    return (part._replace(path=f"{path}.{name}", value=item, home=None) for name, item in variables)
+    is_near = part.is_near and origin == "user"
+    is_derived = any(_origin(module_of(base)) != "user" for base in bases_of(cls)[:-1])
+    return (
+        part._replace(path=f"{path}.{name}", value=item, is_near=is_near, home=None)
+        for name, item in _first(_variables(value))
+        if not (is_derived and str(name).startswith("_"))  # a base class knows how to look after what is its own
+    )
+
+
+@functools.lru_cache(maxsize=1024)
+def _origin(module: str) -> Literal["library", "installed", "user"]:
+    """Return whose the classes of a module are: Python's or this package's, an installed package's, or the user's."""
+    package = module.partition(".")[0]
+    if not module or package in sys.stdlib_module_names or package == __name__.partition(".")[0]:
+        return "library"
+    path = getattr(sys.modules.get(module), "__file__", None) or ""
+    return "installed" if any(name in path for name in _INSTALLED) else "user"
 
 
 def _of_sequence(part: Part) -> Iterator[Part]:
@@ -174,10 +191,6 @@ def _of_call(part: Part) -> Iterator[Part]:
     yield Part("args", part.value._args, True)
 
 
-_OPAQUE = frozenset(("builtins", "threading", "_thread", "_io", "logging", "socket", "queue"))
-"""Modules whose objects know how to look after what they are made of."""
-
-
 def _is_users(function: FunctionType) -> bool:
     code: object = function.__code__  # PyPy has functions with another kind of it
     return isinstance(code, CodeType) and not is_library(code.co_filename)
@@ -194,6 +207,7 @@ def _of_function(part: Part) -> Iterator[Part]:
             continue
     for index, value in enumerate(function.__defaults__ or ()):
         yield Part(f"default {index} of {function.__name__}", value)
+    is_near = part.is_near and not any(name in function.__code__.co_filename for name in _INSTALLED)
     namespace = function.__globals__
     names = _names(function.__code__)
     for name in names:
@@ -202,12 +216,12 @@ def _of_function(part: Part) -> Iterator[Part]:
             if not is_library(getattr(value, "__file__", None) or "<frozen"):
                 inner = vars(value)
                 yield from (
-                    Part(_of_module(attribute, inner), inner[attribute], home=(inner, attribute))
+                    Part(_of_module(attribute, inner), inner[attribute], is_near=is_near, home=(inner, attribute))
                     for attribute in names
                     if attribute in inner
                 )
         elif type(value) not in DATA:
-            yield Part(_of_module(name, namespace), value, home=(namespace, name))
+            yield Part(_of_module(name, namespace), value, is_near=is_near, home=(namespace, name))
 
 
 def _names(code: CodeType) -> list[str]:

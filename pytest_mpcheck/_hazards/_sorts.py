@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from types import BuiltinFunctionType, FunctionType, ModuleType
 from typing import Any, Final, Literal
 
-__all__ = ["CODE", "DATA", "Sort", "module_of", "sorter"]
+__all__ = ["CODE", "DATA", "Sort", "bases_of", "module_of", "sorter"]
 
 Sort = Literal["lock", "file", "socket", "database", "loop", "random", "numpy"]
 
@@ -56,7 +56,7 @@ def sorter() -> Callable[[object], Sort | None]:
         cls = type(value)
         if cls in CODE:
             return None
-        for base in _bases(cls):
+        for base in bases_of(cls):
             if base in known:
                 sort: Sort | None = known[base]
                 return sort
@@ -65,7 +65,8 @@ def sorter() -> Callable[[object], Sort | None]:
     return sort_of
 
 
-def _bases(cls: type) -> tuple[type, ...]:
+def bases_of(cls: type) -> tuple[type, ...]:
+    """Return a class and all that it derives from, whatever its metaclass says."""
     bases: tuple[type, ...] = type.__dict__["__mro__"].__get__(cls)
     return bases
 
