@@ -1,27 +1,24 @@
 """What is seen of a fork, in the parent just before and after it.
 
 Guarantees: all of it hangs on `os.register_at_fork`, so no function of anybody's is replaced in the process of the
-test, and whoever forks is heard. Nothing happens in other processes, nor while nobody watches. What goes wrong is kept
-as `Forks.trouble`; neither the parent nor the child notices. In the parent nothing is kept alive.
+test, and whoever forks is heard. Nothing happens in other processes, nor while nobody watches. In the parent nothing is
+kept alive.
 """
 
 from __future__ import annotations
 
-import os
 import sys
 import threading
 import weakref
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from types import FrameType
 from typing import Any
 
 from .. import _platforms
 from .._autopsy._origin import origin
-from .._excerpts import RAISED, type_name
+from .._excerpts import type_name
 from .._guard._callers_name import is_disguised
-from .._guard._doors import making
 from .._guard._watcher import Made
 from .._records import ProcessId
 from ._forked import Forked
@@ -84,15 +81,10 @@ class Forks:
 
     Args:
         folder: The folder of the notes.
-
-    Attributes:
-        trouble: What went wrong last; ``None`` when nothing did.
     """
 
     def __init__(self, folder: str) -> None:
-        self.trouble: BaseException | None = None
         self._folder = folder
-        self._pid = os.getpid()
         self._seen: list[Fork] = []
         self._number = 0
         self._tokens: dict[int, tuple[Callable[[], object], str]] = {}
@@ -124,13 +116,15 @@ class Forks:
             self._lookout.end()
             self._lookout = None
 
-    def before(self) -> None:
-        """Look at what is about to be forked."""
+    def before(self, made: Made, frame: FrameType) -> None:
+        """Look at what is about to be forked.
+
+        Args:
+            made: What the guard knows of it.
+            frame: That which forks.
+        """
         self._local.pending = None
-        made = making()
-        if made is not None and os.getpid() == self._pid:
-            with self._watched():
-                self._local.pending = self._look(made, sys._getframe(2))
+        self._local.pending = self._look(made, frame)
 
     def in_parent(self) -> None:
         """Look at what was forked."""
@@ -139,13 +133,12 @@ class Forks:
         if pending is None:
             return
         fork, _, _, belongings = pending
-        with self._watched():
-            self._seen.append(fork)
-            if wanted := [one for one in belongings if one.sort != "database"]:
-                self.rest()
-                self._wanted |= {one.token: one for one in wanted}
-                self._lookout = Lookout(self._wanted.values(), self._is_used)
-                self._lookout.begin()
+        self._seen.append(fork)
+        if wanted := [one for one in belongings if one.sort != "database"]:
+            self.rest()
+            self._wanted |= {one.token: one for one in wanted}
+            self._lookout = Lookout(self._wanted.values(), self._is_used)
+            self._lookout.begin()
 
     def in_child(self) -> None:
         """Let the child see what its target does."""
@@ -153,9 +146,8 @@ class Forks:
         self._local.pending = None
         if pending is not None:
             _, process, forked, _ = pending
-            with self._watched():
-                self.rest()
-                forked.begin(process)
+            self.rest()
+            forked.begin(process)
 
     def _look(self, made: Made, frame: FrameType) -> _Pending:
         process, frame = _forking(frame)
@@ -207,13 +199,6 @@ class Forks:
         for fork in self._seen:
             if token in fork.belongings and (fork.belongings[token][0] == "loop" or fork.is_alive()):
                 fork.used_here[token] = method
-
-    @contextmanager
-    def _watched(self) -> Iterator[None]:
-        try:
-            yield
-        except RAISED as error:
-            self.trouble = error
 
 
 def _forking(frame: FrameType) -> tuple[Any, FrameType]:

@@ -13,8 +13,6 @@ import copyreg
 import pickle
 import sys
 from collections.abc import Iterator
-from multiprocessing.context import Process
-from multiprocessing.process import BaseProcess
 from types import FrameType, FunctionType
 from typing import Any
 
@@ -74,6 +72,9 @@ class Preflight:
 
 def _is_told_of(process: Any, frame: FrameType) -> bool:
     """Return whether nobody has asked for fork, or a test has; who else asks for it may do otherwise under spawn."""
+    from multiprocessing.context import Process
+    from multiprocessing.process import BaseProcess
+
     if not isinstance(process, BaseProcess):  # other libraries pickle in ways of their own
         return False
     module = frame.f_globals.get("__name__", "").rpartition(".")[2]

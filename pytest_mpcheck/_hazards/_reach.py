@@ -9,14 +9,12 @@ from __future__ import annotations
 import functools
 import os
 import sys
-import sysconfig
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from types import CodeType, FrameType, FunctionType, MethodType, ModuleType
 from typing import Any, Literal, NamedTuple
 
-from .._children._call import Call
 from ._sorts import CODE, DATA, bases_of, module_of
 
 __all__ = ["Part", "is_installed", "is_library", "own_variables", "reach_of_frame", "reach_of_process"]
@@ -103,7 +101,7 @@ def is_library(path: str) -> bool:
     """Return whether a file is one of Python's, or of this package."""
     if path.startswith("<frozen"):
         return True
-    return path.startswith(_OURS) or (path.startswith(_LIBRARIES) and not any(name in path for name in _INSTALLED))
+    return path.startswith(_OURS) or (path.startswith(_LIBRARY) and not any(name in path for name in _INSTALLED))
 
 
 def is_installed(frame: FrameType) -> bool:
@@ -111,7 +109,7 @@ def is_installed(frame: FrameType) -> bool:
     return any(name in frame.f_code.co_filename for name in _INSTALLED)
 
 
-_LIBRARIES = tuple({os.path.join(sysconfig.get_path(name), "") for name in ("stdlib", "platstdlib")})
+_LIBRARY = os.path.join(os.path.dirname(os.__file__), "")
 
 _OURS = os.path.join(os.path.dirname(os.path.dirname(__file__)), "")
 
@@ -136,6 +134,8 @@ def _parts(part: Part) -> Iterable[Part]:
     cls = type(value)
     if (parts := _PARTS.get(cls)) is not None:
         return parts(part)
+    if cls.__name__ == "Call" and module_of(cls) == _CALL:
+        return _of_call(part)
     origin = _origin(module_of(cls))
     if origin == "library" or issubclass(cls, (type, ModuleType)):
         return ()
@@ -156,6 +156,10 @@ def _origin(module: str) -> Literal["library", "installed", "user"]:
         return "library"
     path = getattr(sys.modules.get(module), "__file__", None) or ""
     return "installed" if any(name in path for name in _INSTALLED) else "user"
+
+
+_CALL = f"{__name__.partition('.')[0]}._children._call"
+"""The module of what children of the fixtures are started with; it is loaded when there is one."""
 
 
 def _of_sequence(part: Part) -> Iterator[Part]:
@@ -253,5 +257,4 @@ _PARTS: dict[type, Callable[[Part], Iterable[Part]]] = {
     functools.partial: _of_partial,
     MethodType: _of_method,
     FunctionType: _of_function,
-    Call: _of_call,
 }
