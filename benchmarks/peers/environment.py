@@ -23,7 +23,8 @@ class Environment:
         self.python = folder / ("Scripts" if sys.platform == "win32" else "bin") / "python"
         if not self.python.exists():
             maker = "venv" if importlib.util.find_spec("ensurepip") else "virtualenv"
-            run(sys.executable, "-m", maker, str(folder))
+            # A copy, since some suites start the file behind the link, which knows nothing of the environment.
+            run(sys.executable, "-m", maker, "--copies", str(folder))
 
     def install(self, *requirements: str, folder: Path) -> None:
         """Install what pip takes; paths among `requirements` start at `folder`."""
