@@ -49,10 +49,14 @@ SETTINGS = pytest.StashKey[Settings]()
 RUN = pytest.StashKey[Run]()
 """Where the configuration keeps what the run has started."""
 
+_ABOUT_FINDINGS = frozenset(("allow", "reason"))
+"""Keywords of the marker that say nothing about what the test starts."""
+
 MARKER = (
-    "mp(start_methods=None, backends=None, timeout=None): the test starts processes; run it under these start methods "
-    "(or, where it uses mp_backend, these backends), with this deadline in seconds for every wait. "
-    "It fails when it starts none."
+    "mp(start_methods=None, backends=None, timeout=None, allow=None, reason=None): the test starts processes; run it "
+    "under these start methods (or, where it uses mp_backend, these backends), with this deadline in seconds for every "
+    "wait. It fails when it starts none. With nothing but allow, kinds of findings of the guard, and the reason: those "
+    "are not told of the test; that says nothing about what it starts."
 )
 
 
@@ -97,6 +101,11 @@ def add_options(parser: pytest.Parser) -> None:
         "session of their own too); the default is warn where the plugin is named by -p mpcheck, else off",
     )
     group.addoption(
+        "--mp-guard-report",
+        metavar="PATH",
+        help="write what the guard finds to this file, as JSON; puts the guard on (warn)",
+    )
+    group.addoption(
         "--mp-trace",
         metavar="PATH",
         help="write the history of every mp test to this file, as Chrome trace events: open it in Perfetto "
@@ -106,6 +115,9 @@ def add_options(parser: pytest.Parser) -> None:
     parser.addini("mp_timeout", "as --mp-timeout", default=None)
     parser.addini("mp_platform", "as --mp-platform", default=None)
     parser.addini("mp_guard", "as --mp-guard", default=None)
+    parser.addini(
+        "mp_allow", "findings of the guard not to be told, such as thread-leak: *pytest-timeout*", type="linelist"
+    )
     parser.addini("mp_history_limit", "how large the history of a process may become, such as 64MB", default=None)
     parser.addini("mp_keep", "patterns of names and command lines of processes to leave alone", type="linelist")
 
@@ -128,9 +140,10 @@ def read_settings(config: pytest.Config) -> Settings:
             raw[name] = (",".join(value) if isinstance(value, list) else value), origin
     if "guard" not in raw and not NAMES.isdisjoint(config.getoption("plugins")):
         raw["guard"] = "warn", "command line -p"
-    if config.getoption("mp_trace") is not None:
-        raw["trace"] = config.getoption("mp_trace"), "command line --mp-trace"
-    for name in ("keep", "history_limit"):
+    for name in ("guard_report", "trace"):
+        if (value := config.getoption(f"mp_{name}")) is not None:
+            raw[name] = value, f"command line --mp-{name.replace('_', '-')}"
+    for name in ("allow", "keep", "history_limit"):
         if value := config.getini(f"mp_{name}"):
             raw[name] = value, f"ini mp_{name}{f' in {config.inipath}' if config.inipath else ''}"
     try:
@@ -160,14 +173,19 @@ def mark_of(node: pytest.Item | pytest.Collector) -> MarkSettings:
     for mark in node.iter_markers("mp"):
         this = parse_mark(mark.args, mark.kwargs, f"@pytest.mark.mp of {node.nodeid}")
         merged = MarkSettings(
-            merged.start_methods or this.start_methods, merged.backends or this.backends, merged.timeout or this.timeout
+            merged.start_methods or this.start_methods,
+            merged.backends or this.backends,
+            merged.timeout or this.timeout,
+            merged.allow + this.allow,
         )
     return merged
 
 
 def is_mp_test(item: pytest.Item) -> bool:
     """Return whether a test says that it starts workers: by one of our fixtures, or by the marker."""
-    return "_mp_kind" in getattr(item, "fixturenames", ()) or item.get_closest_marker("mp") is not None
+    return "_mp_kind" in getattr(item, "fixturenames", ()) or any(
+        not mark.kwargs or not _ABOUT_FINDINGS.issuperset(mark.kwargs) for mark in item.iter_markers("mp")
+    )
 
 
 def check_effect(metafunc: pytest.Metafunc) -> None:

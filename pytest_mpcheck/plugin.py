@@ -64,6 +64,9 @@ def pytest_configure(config: pytest.Config) -> None:
     run = config.stash[RUN] = new_run(config, settings)
     if settings.guard != "off":
         run.watch()
+        from ._guarding import put_guard_on
+
+        put_guard_on(config)
     open_trace(config)
 
 

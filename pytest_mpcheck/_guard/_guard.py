@@ -1,0 +1,160 @@
+"""`Guard`: begins and ends spans, asks the watchers, gives what is about to end its moment.
+
+Guarantees: whatever a watcher raises is told once a run, and neither a test nor another watcher notices. What the guard
+itself does passes no door. The time that it waits in vain is bounded, however much a suite leaves.
+"""
+
+from __future__ import annotations
+
+import gc
+import threading
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any
+
+from .._clock import Deadline, wait_until
+from .._excerpts import reason_of
+from .._finding import Finding
+from ._doors import aside, listen, stop_listening
+from ._ownership import Look, Ownership, Tenure
+from ._watcher import Made, Span, Watcher
+
+__all__ = ["Guard"]
+
+_MOMENT = 0.25
+"""How long what is about to end has to do so, in seconds."""
+
+_LEAST_MOMENT = 0.02
+"""How long it has once all patience is used up."""
+
+_PATIENCE = 3.0
+"""How long a run waits in vain, in seconds, before it gives no more than that."""
+
+
+class Guard:
+    """The guard of one run.
+
+    Args:
+        watchers: Whom to ask.
+        trouble: Is called with a sentence for each watcher that failed, once.
+    """
+
+    def __init__(self, watchers: Iterable[Watcher], trouble: Callable[[str], None]) -> None:
+        self._watchers = list(watchers)
+        self._trouble = trouble
+        self._troubled: set[str] = set()
+        self._ownership = Ownership(self._look)
+        self._patience = _PATIENCE
+        self._lock = threading.RLock()
+
+    def open(self) -> None:
+        """Put it on."""
+        for watcher in list(self._watchers):
+            if self._ask(watcher, watcher.open) is _FAILED:
+                self._watchers.remove(watcher)
+        listen(self)
+
+    def close(self) -> None:
+        """Take it off."""
+        stop_listening(self)
+        for watcher in self._watchers:
+            self._ask(watcher, watcher.close)
+
+    def enter(self, span: Span) -> Tenure:
+        """Let a test begin, or the setup of a fixture of wider scope."""
+        tenure = Tenure(span)
+        self._ownership.enter(tenure)
+        return tenure
+
+    def leave(self, tenure: Tenure) -> list[Finding]:
+        """Let a test be over, or the teardown of a fixture of wider scope, and judge it."""
+        with self._at_work():
+            with self._lock:
+                self._ownership.leave(tenure)
+            return self._judge(tenure) if tenure.has_begun else []
+        return []
+
+    def settle(self, tenure: Tenure, threads: Collection[threading.Thread]) -> None:
+        """Let the setup of a fixture of wider scope be over.
+
+        Args:
+            tenure: The fixture's.
+            threads: Those that were there before.
+        """
+        with self._at_work(), self._lock:
+            self._ownership.note_threads(tenure, threads)
+            self._ownership.settle(tenure)
+
+    def enter_again(self, tenure: Tenure) -> None:
+        """Let the teardown of a fixture of wider scope begin."""
+        with self._at_work(), self._lock:
+            self._ownership.enter_again(tenure)
+
+    def before(self, made: Made, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        """Let something be made."""
+        with self._at_work(), self._lock:
+            tenure = self._ownership.owner(made)
+            if tenure is not None:
+                if not tenure.has_begun:
+                    self._ownership.begin(tenure)
+                tenure.span.made.append(made)
+
+    def after(self, made: Made) -> None:
+        """Do nothing: who is asked will see."""
+
+    @contextmanager
+    def _at_work(self) -> Iterator[None]:
+        """Pass no door, and let what goes wrong be told."""
+        try:
+            with aside():
+                yield
+        except Exception as error:
+            self._tell("the guard", error)
+
+    def _judge(self, tenure: Tenure) -> list[Finding]:
+        found = [self._end(number, tenure) for number in range(len(self._watchers))]
+        if self._may_pass(found):
+            gc.collect()  # what nobody holds any more is as good as gone
+            deadline = Deadline(max(_LEAST_MOMENT, min(_MOMENT, self._patience)))
+
+            def is_over() -> bool:
+                for number in self._may_pass(found):
+                    found[number] = self._end(number, tenure)
+                return not self._may_pass(found)
+
+            if not wait_until(is_over, deadline):
+                self._patience -= deadline.seconds
+        return [replace(one, test=one.test or tenure.span.owner) for findings in found for one in findings]
+
+    def _may_pass(self, found: list[list[Finding]]) -> list[int]:
+        """Return which watchers have found something that may go away by itself."""
+        return [number for number, watcher in enumerate(self._watchers) if found[number] and watcher.may_pass]
+
+    def _end(self, number: int, tenure: Tenure) -> list[Finding]:
+        watcher, before = self._watchers[number], tenure.before[number]
+        result = self._ask(watcher, lambda: list(watcher.end(tenure.span, before)))
+        return [] if result is _FAILED else result
+
+    def _look(self) -> Look:
+        return tuple(self._begin(watcher) for watcher in self._watchers)
+
+    def _begin(self, watcher: Watcher) -> frozenset[Hashable]:
+        result = self._ask(watcher, lambda: frozenset(watcher.begin()))
+        return frozenset() if result is _FAILED else result
+
+    def _ask(self, watcher: Watcher, question: Callable[[], Any]) -> Any:
+        """Ask a watcher; what it raises is told once, and `_FAILED` is returned."""
+        try:
+            return question()
+        except Exception as error:
+            self._tell(f"{type(watcher).__module__}.{type(watcher).__qualname__} ({', '.join(watcher.kinds)})", error)
+            return _FAILED
+
+    def _tell(self, who: str, error: Exception) -> None:
+        if who not in self._troubled:
+            self._troubled.add(who)
+            self._trouble(f"{who}: {reason_of(error)}")
+
+
+_FAILED: Any = object()

@@ -1,0 +1,121 @@
+"""The guard as pytest's hooks call it; they are registered while it is on, and without it cost nothing."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Generator
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from ._config import SETTINGS, mark_of
+from ._docket import Docket
+from ._errors import BadSetting
+from ._guard._guard import Guard
+from ._guard._watcher import Span
+from ._guard._watchers import watchers
+
+if TYPE_CHECKING:
+    from ._findings._allowance import Allowance
+    from ._guard._ownership import Tenure
+
+__all__ = ["put_guard_on"]
+
+
+def put_guard_on(config: pytest.Config) -> None:
+    """Put the guard on for a run."""
+    config.pluginmanager.register(Guarding(config), "mpcheck-guard")
+
+
+class Guarding:
+    """The hooks of a run while the guard is on.
+
+    Args:
+        config: The run's.
+    """
+
+    def __init__(self, config: pytest.Config) -> None:
+        self._docket = Docket(config)
+        self._guard = Guard(watchers(config.stash[SETTINGS]), self._docket.note_trouble)
+        self._item: pytest.Item | None = None
+        self._tenure: Tenure | None = None
+        self._guard.open()
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)  # the fixtures of the test belong to it
+    def pytest_runtest_setup(self, item: pytest.Item) -> Generator[None, object, object]:
+        self._item = item
+        self._tenure = self._guard.enter(Span(item.nodeid, "function", item.nodeid, has_failed=True))
+        return (yield)
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_call(self, item: pytest.Item) -> Generator[None, object, object]:
+        result = yield
+        if self._tenure is not None:
+            self._tenure.span.has_failed = False
+        return result
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)  # its fixtures are gone then
+    def pytest_runtest_teardown(self, item: pytest.Item) -> Generator[None, object, object]:
+        __tracebackhide__ = True
+        tenure, self._tenure = self._tenure, None
+        try:
+            result = yield
+        except BaseException:
+            if tenure is not None:
+                tenure.span.has_failed = True
+                self._docket.add(self._guard.leave(tenure), _allowances(item), item, may_fail=False)
+            raise
+        if tenure is not None:
+            findings = self._guard.leave(tenure)
+            if findings:
+                self._docket.add(findings, _allowances(item), item)
+        return result
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_fixture_setup(
+        self, fixturedef: pytest.FixtureDef[object], request: pytest.FixtureRequest
+    ) -> Generator[None, object, object]:
+        if fixturedef.scope == "function" or self._item is None:
+            return (yield)
+        owner = f"fixture {fixturedef.argname!r} of {fixturedef.baseid or 'a plugin'}"
+        tenure = self._guard.enter(Span(owner, fixturedef.scope, self._item.nodeid))
+        threads = threading.enumerate()
+        fixturedef.addfinalizer(lambda: self._torn_down(tenure, request.node))  # the last one to be called
+        try:
+            return (yield)
+        except BaseException:
+            tenure.span.has_failed = True
+            raise
+        finally:
+            self._guard.settle(tenure, threads)
+            fixturedef.addfinalizer(lambda: self._guard.enter_again(tenure))  # the first one
+
+    def _torn_down(self, tenure: Tenure, node: pytest.Item | pytest.Collector) -> None:
+        __tracebackhide__ = True
+        findings = self._guard.leave(tenure)
+        if findings:
+            assert self._item is not None
+            self._docket.add(findings, _allowances(node), self._item)
+
+    @pytest.hookimpl(wrapper=True, trylast=True)  # inside of whoever tells the world that the session is over
+    def pytest_sessionfinish(self) -> Generator[None, object, object]:
+        result = yield
+        self._docket.close()
+        return result
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_testnodedown(self, node: Any) -> None:
+        self._docket.take(node)
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        self._docket.show(terminalreporter)
+
+    def pytest_unconfigure(self) -> None:
+        self._guard.close()
+
+
+def _allowances(node: pytest.Item | pytest.Collector) -> tuple[Allowance, ...]:
+    try:
+        return mark_of(node).allow
+    except BadSetting:  # of a test that is no function of Python, which nobody has asked before
+        return ()
