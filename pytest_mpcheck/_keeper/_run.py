@@ -28,7 +28,7 @@ from ._order import Order
 from ._scope import Scope
 from ._sweep import kill_all, sweep, to_end
 
-__all__ = ["Run"]
+__all__ = ["Run", "innermost_scope"]
 
 _ABOUT_TO_END = 0.15
 """How long what is about to end has to do so before it is a leftover, in seconds."""
@@ -177,6 +177,11 @@ class Run:
 
 _runs: list[Run] = []
 """Those that are open in this process: more than one when a test runs pytest in its own process."""
+
+def innermost_scope() -> Scope | None:
+    """Return what belongs to the run of this process, to the inner one where one runs in the other."""
+    return _runs[-1]._scope if _runs else None
+
 
 _closes_at_exit = False
 

@@ -63,6 +63,18 @@ class Scope:
         self._note([one.process for one in members if one.process not in noted])
         return members
 
+    def family(self, outsiders: set[int]) -> tuple[tuple[Straggler, ...], tuple[Straggler, ...]]:
+        """Return the living processes of the scope or below this process, and the zombies that are its children.
+
+        It takes a third of a millisecond, and for that leaves out what is known by notes alone, and who was an outsider
+        the last time. Those that `keep` names do not count.
+
+        Args:
+            outsiders: The pids of those, for the next call; empty at first.
+        """
+        living, zombies = _platforms.family(self.folder, _platforms.MARK, self.pytest, self.brand, outsiders)
+        return tuple(one for one in living if _KEEPER not in one.command and not self._is_kept(one)), zombies
+
     def has_left(self, straggler: Straggler) -> bool:
         """Return whether a process took leave on purpose: it made itself a session of its own."""
         return straggler.session != self.session and not self.strict

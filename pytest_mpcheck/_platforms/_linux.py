@@ -28,6 +28,7 @@ __all__ = [
     "end_self",
     "event_clock",
     "exit_handle",
+    "family",
     "find",
     "first_end",
     "follow_parent",
@@ -36,7 +37,9 @@ __all__ = [
     "is_alive",
     "kin",
     "memory_kills",
+    "named_memory_exists",
     "new_brand",
+    "open_descriptors",
     "reserve",
     "set_brand",
     "stacks_file",
@@ -152,6 +155,15 @@ def find(
     return _membership.find(scope, mark, since, noted, brand)
 
 
+def family(
+    scope: str, mark: str, since: ProcessId, brand: int | None, outsiders: set[int]
+) -> tuple[tuple[Straggler, ...], tuple[Straggler, ...]]:
+    """Find who of a scope lives, and which children of this process are zombies; see `_membership`."""
+    from . import _membership
+
+    return _membership.family(scope, mark, since, brand, outsiders)
+
+
 def command_of(pid: int) -> str:
     """Return the command line of a process; empty for a zombie, and once it is gone."""
     try:
@@ -186,6 +198,25 @@ def descriptors() -> dict[int, str]:
     from . import _proc_self
 
     return _proc_self.descriptors()
+
+
+def open_descriptors() -> dict[int, str]:
+    """Return what is open in this process, by descriptor: a path, or the number of a pipe or socket."""
+    found: dict[int, str] = {}
+    for name in os.listdir("/proc/self/fd"):
+        with contextlib.suppress(OSError):  # the one by which the list was read
+            found[int(name)] = os.readlink(f"/proc/self/fd/{name}")
+    return found
+
+
+def named_memory_exists(kind: str, name: str) -> bool:
+    """Return whether a semaphore or a segment of shared memory is still to be found by its name.
+
+    Args:
+        kind: ``semaphore`` or ``shared_memory``, as the resource tracker has it.
+        name: Its name, as `sem_open(3)` and `shm_open(3)` take it.
+    """
+    return os.path.exists(f"/dev/shm/{'sem.' if kind == 'semaphore' else ''}{name.lstrip('/')}")
 
 
 def ignored_signals() -> frozenset[int]:

@@ -1,0 +1,155 @@
+"""Which descriptors and sockets a span has left open in this process.
+
+Guarantees: nothing is closed. Told is what Python code has made: what a C library keeps open for its own purposes is
+not, nor what belongs to a helper, to a log file, or to a pool, executor, manager or process that is told or still
+wanted. After a test that has failed nothing is told: the failure itself keeps alive what the test had.
+"""
+
+from __future__ import annotations
+
+import gc
+import io
+import os
+import sys
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator
+from typing import Any
+
+from .. import _platforms
+from .._autopsy._origin import origin
+from .._finding import Finding
+from .._guard._watcher import Span
+from ._garbage import Garbage
+from ._parts import Parts
+from ._replaced import Replaced
+from ._stay import helper_descriptors
+
+__all__ = ["Descriptors"]
+
+_NOT_TOLD = "/dev/", "/proc/", "/sys/", "anon_inode:", "/memfd:"
+"""How the targets of descriptors begin that programs keep open: devices, and what only libraries in C ask for."""
+
+_OURS = "/mpcheck-"
+"""What the path of a file holds that lies in the folder of a run."""
+
+
+class Descriptors:
+    """Watches what is open.
+
+    Args:
+        garbage: What collects what nobody holds any more.
+    """
+
+    kinds = ("descriptor-leak", "socket-leak")
+
+    def __init__(self, garbage: Garbage) -> None:
+        self._garbage = garbage
+        self._places: dict[int, tuple[str, str]] = {}
+        self._replaced = Replaced()
+
+    def open(self) -> None:
+        """Note from now on which line makes a pipe or a socket."""
+        import socket
+
+        self._replaced.wrap(os, "pipe", self._pipe)
+        self._replaced.wrap(socket.socket, "__init__", self._socket)
+
+    def close(self) -> None:
+        """Note it no more."""
+        self._replaced.put_back()
+
+    def begin(self) -> Collection[Hashable]:
+        """Return what is open."""
+        return set(_platforms.open_descriptors().items())
+
+    def end(self, span: Span, before: Collection[Hashable]) -> Iterable[Finding]:
+        """Tell of what is open and was not."""
+        if span.has_failed:
+            return ()
+        while left := self._left(span, before):
+            if not self._garbage.collect(span):
+                break
+        findings = list(self._findings(left)) if left else []
+        opened = _platforms.open_descriptors()
+        self._places = {number: known for number, known in self._places.items() if number in opened}
+        return findings
+
+    def _pipe(self, pipe: Callable[..., Any]) -> Callable[..., Any]:
+        def noting(*args: Any) -> Any:
+            ends = pipe(*args)
+            place = origin()
+            for number in ends:
+                self._places[number] = place, "pipe"
+            return ends
+
+        return noting
+
+    def _socket(self, make: Callable[..., Any]) -> Callable[..., Any]:
+        def noting(this: Any, *args: Any, **kwargs: Any) -> None:
+            make(this, *args, **kwargs)
+            self._places[this.fileno()] = origin(), "socket"
+
+        return noting
+
+    def _left(self, span: Span, before: Collection[Hashable]) -> dict[int, str]:
+        left = {
+            number: target
+            for number, target in _platforms.open_descriptors().items()
+            if (number, target) not in before and not target.startswith(_NOT_TOLD) and _OURS not in target
+        }
+        if not left:
+            return left
+        parts = Parts(span)
+        stay = set(helper_descriptors())
+        return {
+            number: target
+            for number, target in left.items()
+            if number not in stay and self._place(number, target) not in parts.places
+        }
+
+    def _place(self, number: int, target: str) -> str:
+        """Return the line that made a descriptor, if it is still what it was then."""
+        place, kind = self._places.get(number, ("", ""))
+        return place if target.startswith(kind) else ""
+
+    def _findings(self, left: dict[int, str]) -> Iterator[Finding]:
+        holders = _holders(left)
+        groups: dict[tuple[str, str], list[int]] = {}
+        for number, target in sorted(left.items()):
+            place = self._place(number, target)
+            if place or number in holders:
+                kind = "socket-leak" if target.startswith("socket") else "descriptor-leak"
+                alone = "" if place else str(number)
+                groups.setdefault((kind, place or alone), []).append(number)
+        for (kind, place), numbers in groups.items():
+            yield _leak(kind, "" if place.isdigit() else place, numbers, left, holders)
+
+
+def _holders(left: Collection[int]) -> dict[int, str]:
+    """Return which objects of Python's own sorts hold descriptors, in words."""
+    connections: Any = getattr(sys.modules.get("multiprocessing.connection"), "_ConnectionBase", ())
+    sockets: Any = getattr(sys.modules.get("socket"), "socket", ())
+    found: dict[int, str] = {}
+    for thing in gc.get_objects():
+        sort = type(thing)
+        if issubclass(sort, io.FileIO) or (sockets and issubclass(sort, sockets)):
+            number = -1 if thing.closed else thing.fileno() if sort is io.FileIO else _number(thing)
+        elif connections and issubclass(sort, connections):
+            number = getattr(thing, "_handle", None) or -1
+        else:
+            continue
+        if number in left:
+            found[number] = repr(thing)
+    return found
+
+
+def _number(thing: Any) -> int:
+    return int(thing.fileno())
+
+
+def _leak(kind: str, place: str, numbers: list[int], left: dict[int, str], holders: dict[int, str]) -> Finding:
+    names = ", ".join(f"{number} ({left[number]})" for number in numbers)
+    word = "socket" if kind == "socket-leak" else "descriptor"
+    what = f"{word} {names} is still open" if len(numbers) == 1 else f"{len(numbers)} {word}s are still open: {names}"
+    held = [f"{number} is held by {holders[number]}" for number in numbers if number in holders]
+    evidence = "\n".join(held) or "nothing that Python knows closes it: its number is all there is"
+    return Finding(kind, what, place, evidence, "close it, best by `with`; a queue, a process or a pipe by its close()")

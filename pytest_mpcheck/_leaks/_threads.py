@@ -1,0 +1,143 @@
+"""Which threads a span has left running.
+
+Guarantees: no thread is touched or kept alive. What others keep running on purpose is known by what it is, and no
+leak. A thread that was started by one that was there before is the business of that one.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator
+from typing import Any
+
+from .._autopsy._origin import origin
+from .._finding import Finding
+from .._guard._watcher import Span
+from ._births import Births
+from ._garbage import Garbage
+from ._parts import Parts
+from ._replaced import Replaced
+from ._stay import reusable_executors
+
+__all__ = ["Threads"]
+
+_HARNESS = "pytest_timeout ", "mpcheck-"
+"""How the names of threads begin that belong to the run of the tests."""
+
+_SERVICES = (
+    "IPython.",
+    "_pydevd",
+    "debugpy.",
+    "execnet.",
+    "multiprocessing.resource_sharer",
+    "multiprocess.resource_sharer",
+    "billiard.resource_sharer",
+    "pydevd",
+    "pytest_",
+    "tqdm.",
+    "xdist.",
+)
+"""How the names of modules begin whose threads stay until the end of the process, by design."""
+
+
+class Threads:
+    """Watches threads that Python has started.
+
+    Args:
+        garbage: What collects what nobody holds any more.
+    """
+
+    kinds = ("thread-leak",)
+
+    def __init__(self, garbage: Garbage) -> None:
+        self._garbage = garbage
+        self._births = Births()
+        self._starters: dict[int, int] = {}
+        self._replaced = Replaced()
+
+    def open(self) -> None:
+        """Note from now on which line starts a thread."""
+        self._replaced.wrap(threading.Thread, "start", self._noting)
+
+    def close(self) -> None:
+        """Note it no more."""
+        self._replaced.put_back()
+
+    def begin(self) -> Collection[Hashable]:
+        """Return those that run."""
+        return {self._births.number_of(thread) for thread in threading.enumerate()}
+
+    def end(self, span: Span, before: Collection[Hashable]) -> Iterable[Finding]:
+        """Tell of those that run and did not."""
+        while findings := list(self._findings(span, before)):
+            if not self._garbage.collect(span):
+                break
+        return findings
+
+    def _noting(self, start: Callable[..., Any]) -> Callable[..., Any]:
+        def noting(thread: threading.Thread, *args: Any, **kwargs: Any) -> Any:
+            self._births.remember(thread, origin())
+            starter = threading.current_thread()
+            if starter is not threading.main_thread():
+                self._starters[self._births.number_of(thread)] = self._births.number_of(starter)
+            return start(thread, *args, **kwargs)
+
+        return noting
+
+    def _findings(self, span: Span, before: Collection[Hashable]) -> Iterator[Finding]:
+        threads = threading.enumerate()
+        numbers = {thread: self._births.number_of(thread) for thread in threads}
+        self._starters = {number: self._starters[number] for number in numbers.values() if number in self._starters}
+        fresh = [thread for thread, number in numbers.items() if not self._is_of_others(number, before)]
+        if not fresh or fresh == [threading.main_thread()]:
+            return
+        parts = Parts(span)
+        for executor in reusable_executors():
+            parts.add(executor)
+        for thread in fresh:
+            if thread.ident not in parts.threads and not _stays(thread) and thread.is_alive():
+                yield _leak(thread, self._births.place_of(thread))
+
+    def _is_of_others(self, number: int, before: Collection[Hashable]) -> bool:
+        seen: set[int] = set()
+        while number not in before and number in self._starters and number not in seen:
+            seen.add(number)
+            number = self._starters[number]
+        return number in before
+
+
+def _stays(thread: threading.Thread) -> bool:
+    if thread in (threading.main_thread(), threading.current_thread()) or isinstance(thread, threading._DummyThread):
+        return True
+    if thread.name.startswith(_HARNESS) or getattr(thread, "is_pydev_daemon_thread", False):
+        return True
+    return _module_of(thread).startswith(_SERVICES)
+
+
+def _module_of(thread: threading.Thread) -> str:
+    """Return the module whose code a thread runs: that of its target, or of its class."""
+    target = getattr(thread, "_target", None)  # gone once the thread has ended
+    target = getattr(target, "func", target)  # of a `functools.partial`
+    return str(getattr(target, "__module__", None) or type(thread).__module__)
+
+
+def _leak(thread: threading.Thread, place: str) -> Finding:
+    kind = "a daemon" if thread.daemon else "no daemon: the process cannot end before it does"
+    frame = sys._current_frames().get(thread.ident or 0)
+    now = f"; it is at {_place(frame)}" if frame is not None else ""
+    if _module_of(thread).endswith(".queues"):
+        what = f"thread {thread.name!r}, which feeds a queue, still runs"
+        remedy = "close() the queue, and join_thread() it; empty it first where nobody reads it any more"
+    else:
+        what = f"thread {thread.name!r} still runs"
+        remedy = "tell it to end, and join() it before the test ends"
+    return Finding("thread-leak", what, place, f"it is {kind}{now}", remedy)
+
+
+def _place(frame: Any) -> str:
+    """Return where a thread is, in the first line outside of `threading`, which holds the locks that it waits for."""
+    while frame.f_back is not None and os.path.basename(frame.f_code.co_filename) in ("threading.py", "queue.py"):
+        frame = frame.f_back
+    return f"{frame.f_code.co_filename}:{frame.f_lineno} in {frame.f_code.co_name}"
