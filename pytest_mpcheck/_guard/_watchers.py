@@ -10,4 +10,6 @@ __all__ = ["watchers"]
 
 def watchers(settings: Settings) -> tuple[Watcher, ...]:
     """Return the watchers of a run; one line for each, with its import."""
-    return ()
+    from .._hazards._hazards import Hazards
+
+    return (Hazards(),)
