@@ -54,6 +54,8 @@ def main() -> int:
     with work_folder(asked.work) as work:
         for peer in [PEERS[name] for name in asked.names or PEERS]:
             found = compare(peer, work / peer.name, asked.pairs)
+            if not found.without[0].outcomes:
+                sys.exit(f"{peer.name}: no test ran without the plugin: --work keeps what pytest printed")
             rows.append(row(peer, found))
             sections.append(section(peer, found))
             differs = differs or bool(found.differing()) or found.exit_codes_differ()

@@ -78,9 +78,12 @@ def run_suite(peer: Peer, environment: Environment, source: Path, variant: str, 
         with (folder / f"output-{number}.txt").open("wb") as output:
             exit_codes.append(run_pytest(command, place, variables(folder, record), output.fileno(), peer.limit))
         seconds += time.perf_counter() - started
-        outcomes |= read_outcomes(record)
+        # Ids of tests of an installed package start at the module, and may be those of another run.
+        prefix = f"{arguments[-1]}: " if "--pyargs" in arguments else ""
+        outcomes |= {prefix + test: outcome for test, outcome in read_outcomes(record).items()}
         if report.exists():
-            findings += json.loads(report.read_text(encoding="utf-8"))["findings"]
+            told = json.loads(report.read_text(encoding="utf-8"))["findings"]
+            findings += [finding | {"test": prefix + finding["test"]} for finding in told]
     shutil.rmtree(place)
     return Recorded(outcomes, tuple(exit_codes), tuple(findings), seconds, folder)
 

@@ -178,6 +178,7 @@ class Run:
 _runs: list[Run] = []
 """Those that are open in this process: more than one when a test runs pytest in its own process."""
 
+
 def innermost_scope() -> Scope | None:
     """Return what belongs to the run of this process, to the inner one where one runs in the other."""
     return _runs[-1]._scope if _runs else None

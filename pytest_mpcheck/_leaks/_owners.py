@@ -35,7 +35,9 @@ _EXECUTOR = _Words("executor-leak", "was never shut down", "use `with`, or shutd
 
 _WORDS = {
     "pool": _Words(
-        "pool-leak", "was never closed", "close() and join() it; `with` ends it too, but by terminate(): see lost-output"
+        "pool-leak",
+        "was never closed",
+        "close() and join() it; `with` ends it too, but by terminate(): see lost-output",
     ),
     "executor": _EXECUTOR,
     "thread executor": _EXECUTOR,

@@ -104,7 +104,13 @@ def _pids(thing: Any) -> list[int]:
 
 
 def _threads(thing: Any) -> Iterable[Any]:
-    names = "_worker_handler", "_task_handler", "_result_handler", "_executor_manager_thread", "_queue_management_thread"
+    names = (
+        "_worker_handler",
+        "_task_handler",
+        "_result_handler",
+        "_executor_manager_thread",
+        "_queue_management_thread",
+    )
     found = [getattr(thing, name, None) for name in names]
     found += getattr(thing, "_threads", None) or ()
     found += [worker for worker in getattr(thing, "_pool", None) or () if not getattr(worker, "pid", None)]

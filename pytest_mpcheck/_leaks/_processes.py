@@ -76,7 +76,12 @@ class Processes:
         by_pid = {one.process.pid: one for one in living}
         for one in living:
             pid = one.process.pid
-            if one.process in before or pid in parts.pids or pid in stay or _has_ancestor(one, by_pid, old | parts.pids):
+            if (
+                one.process in before
+                or pid in parts.pids
+                or pid in stay
+                or _has_ancestor(one, by_pid, old | parts.pids)
+            ):
                 continue
             yield _leak(one, made.get(pid), made.get(one.parent))
         for one in zombies:
