@@ -133,11 +133,11 @@ def _fail(errors: list[Found]) -> None:
 
 def _warn(item: pytest.Item, words: str) -> None:
     """Warn, as far as the user's filters let it through."""
-    path = str(item.path)
+    path, line = str(item.path), (item.location[1] or 0) + 1
     try:
-        warnings.warn_explicit(words, MpcheckWarning, path, 1)
+        warnings.warn_explicit(words, MpcheckWarning, path, line)
     except MpcheckWarning as warning:  # a filter makes errors of warnings
-        message = warnings.WarningMessage(warning, MpcheckWarning, path, 1)
+        message = warnings.WarningMessage(warning, MpcheckWarning, path, line)
         item.ihook.pytest_warning_recorded.call_historic(
             kwargs={"warning_message": message, "when": "runtest", "nodeid": item.nodeid, "location": None}
         )

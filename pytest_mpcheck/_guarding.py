@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Generator
+from collections.abc import Callable, Generator, Iterable, Iterator
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from ._bad_setting import BadSetting
 from ._config import SETTINGS, mark_of
 from ._docket import Docket
-from ._errors import BadSetting
 from ._guard._guard import Guard
+from ._guard._vacuity import start_method_of, vacuity
 from ._guard._watcher import Span
 from ._guard._watchers import watchers
 
 if TYPE_CHECKING:
+    from ._finding import Finding
     from ._findings._allowance import Allowance
     from ._guard._ownership import Tenure
 
@@ -44,7 +47,8 @@ class Guarding:
     @pytest.hookimpl(wrapper=True, tryfirst=True)  # the fixtures of the test belong to it
     def pytest_runtest_setup(self, item: pytest.Item) -> Generator[None, object, object]:
         self._item = item
-        self._tenure = self._guard.enter(Span(item.nodeid, "function", item.nodeid, has_failed=True))
+        span = Span(item.nodeid, "function", item.nodeid, partial(_stderr, item), has_failed=True)
+        self._tenure = self._guard.enter(span)
         return (yield)
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
@@ -66,7 +70,7 @@ class Guarding:
                 self._docket.add(self._guard.leave(tenure), _allowances(item), item, may_fail=False)
             raise
         if tenure is not None:
-            findings = self._guard.leave(tenure)
+            findings = self._guard.leave(tenure, _vacuity(item))
             if findings:
                 self._docket.add(findings, _allowances(item), item)
         return result
@@ -77,8 +81,9 @@ class Guarding:
     ) -> Generator[None, object, object]:
         if fixturedef.scope == "function" or self._item is None:
             return (yield)
+        item = self._item
         owner = f"fixture {fixturedef.argname!r} of {fixturedef.baseid or 'a plugin'}"
-        tenure = self._guard.enter(Span(owner, fixturedef.scope, self._item.nodeid))
+        tenure = self._guard.enter(Span(owner, fixturedef.scope, item.nodeid, partial(_stderr, item)))
         threads = threading.enumerate()
         fixturedef.addfinalizer(lambda: self._torn_down(tenure, request.node))  # the last one to be called
         try:
@@ -119,3 +124,23 @@ def _allowances(node: pytest.Item | pytest.Collector) -> tuple[Allowance, ...]:
         return mark_of(node).allow
     except BadSetting:  # of a test that is no function of Python, which nobody has asked before
         return ()
+
+
+def _stderr(item: pytest.Item) -> str:
+    """Return what pytest has captured of the standard error of a test."""
+    return "".join(text for _, key, text in item._report_sections if key == "stderr")
+
+
+def _vacuity(item: pytest.Item) -> Callable[[Span], Iterable[Finding]] | None:
+    """Return what judges whether a test runs for nothing once for each start method; ``None`` where it does not."""
+    parameters = item.callspec.params if hasattr(item, "callspec") else {}
+    found = {name: value for name, value in parameters.items() if start_method_of(value)}
+    return partial(vacuity, found, partial(_others, item)) if found else None
+
+
+def _others(item: pytest.Item, name: str) -> Iterator[object]:
+    """Yield the values that a parameter of a test has in its other runs."""
+    function = getattr(item, "originalname", None)
+    for other in item.session.items:
+        if other is not item and other.parent is item.parent and getattr(other, "originalname", None) == function:
+            yield other.callspec.params.get(name)  # type: ignore[attr-defined]

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
 
-from .._errors import BadSetting
+from .._bad_setting import BadSetting
 from .._finding import Finding
 from ._catalogue import KINDS
 

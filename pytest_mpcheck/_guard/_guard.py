@@ -67,13 +67,22 @@ class Guard:
         self._ownership.enter(tenure)
         return tenure
 
-    def leave(self, tenure: Tenure) -> list[Finding]:
-        """Let a test be over, or the teardown of a fixture of wider scope, and judge it."""
+    def leave(self, tenure: Tenure, further: Callable[[Span], Iterable[Finding]] | None = None) -> list[Finding]:
+        """Let a test be over, or the teardown of a fixture of wider scope, and judge it.
+
+        Args:
+            tenure: Whose span it is.
+            further: Judges it too, even where nothing was made.
+        """
+        found: list[Finding] = []
         with self._at_work():
             with self._lock:
                 self._ownership.leave(tenure)
-            return self._judge(tenure) if tenure.has_begun else []
-        return []
+            if tenure.has_begun:
+                found += self._judge(tenure)
+            if further is not None:
+                found += further(tenure.span)
+        return [replace(one, test=one.test or tenure.span.owner) for one in found]
 
     def settle(self, tenure: Tenure, threads: Collection[threading.Thread]) -> None:
         """Let the setup of a fixture of wider scope be over.
@@ -125,7 +134,7 @@ class Guard:
 
             if not wait_until(is_over, deadline):
                 self._patience -= deadline.seconds
-        return [replace(one, test=one.test or tenure.span.owner) for findings in found for one in findings]
+        return [one for findings in found for one in findings]
 
     def _may_pass(self, found: list[list[Finding]]) -> list[int]:
         """Return which watchers have found something that may go away by itself."""
