@@ -173,7 +173,8 @@ def _describe(made: Made, maker: Any, result: Any) -> None:
     if made.kind == "pool" and any(base.__name__ == "ThreadPool" for base in type(maker).__mro__):
         made.kind = "thread pool"
     elif made.kind == "shared memory":
-        made.name = getattr(maker, "_name", None) or ""
+        is_new = getattr(maker, "_flags", 0) & os.O_CREAT  # else it is attached to one that others have made
+        made.name = (getattr(maker, "_name", None) or "") if is_new else ""
     elif made.kind == "process":
         made.pid = maker.pid or 0
         made.name = maker.name

@@ -67,6 +67,11 @@ class Guard:
         self._ownership.enter(tenure)
         return tenure
 
+    def begin(self, tenure: Tenure) -> None:
+        """Look at what is there at once, and not only before the first door."""
+        with self._lock, self._at_work():
+            self._ownership.begin(tenure)
+
     def leave(self, tenure: Tenure, further: Callable[[Span], Iterable[Finding]] | None = None) -> list[Finding]:
         """Let a test be over, or the teardown of a fixture of wider scope, and judge it.
 

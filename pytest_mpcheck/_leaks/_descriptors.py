@@ -7,20 +7,20 @@ wanted. After a test that has failed nothing is told: the failure itself keeps a
 
 from __future__ import annotations
 
+import functools
 import gc
 import io
-import os
 import sys
+import threading
 from collections.abc import Callable, Collection, Hashable, Iterable, Iterator
 from typing import Any
 
 from .. import _platforms
 from .._autopsy._origin import origin
 from .._finding import Finding
+from .._guard._replacements import Place, Replacements
 from .._guard._watcher import Span
-from ._garbage import Garbage
 from ._parts import Parts
-from ._replaced import Replaced
 from ._stay import helper_descriptors
 
 __all__ = ["Descriptors"]
@@ -32,30 +32,31 @@ _OURS = "/mpcheck-"
 """What the path of a file holds that lies in the folder of a run."""
 
 
+_THREADS = threading.__file__
+"""Where what a thread does begins."""
+
+_PACKAGE = __name__.partition(".")[0]
+
+
 class Descriptors:
-    """Watches what is open.
+    """Watches what is open."""
 
-    Args:
-        garbage: What collects what nobody holds any more.
-    """
+    kinds: tuple[str, ...] = ("descriptor-leak", "socket-leak")
+    may_pass = True
 
-    kinds = ("descriptor-leak", "socket-leak")
-
-    def __init__(self, garbage: Garbage) -> None:
-        self._garbage = garbage
+    def __init__(self) -> None:
         self._places: dict[int, tuple[str, str]] = {}
-        self._replaced = Replaced()
+        self._replacements = Replacements(
+            [Place("os", "", "pipe", self._pipe), Place("socket", "socket", "__init__", self._socket)]
+        )
 
     def open(self) -> None:
         """Note from now on which line makes a pipe or a socket."""
-        import socket
-
-        self._replaced.wrap(os, "pipe", self._pipe)
-        self._replaced.wrap(socket.socket, "__init__", self._socket)
+        self._replacements.open()
 
     def close(self) -> None:
         """Note it no more."""
-        self._replaced.put_back()
+        self._replacements.close()
 
     def begin(self) -> Collection[Hashable]:
         """Return what is open."""
@@ -65,35 +66,33 @@ class Descriptors:
         """Tell of what is open and was not."""
         if span.has_failed:
             return ()
-        while left := self._left(span, before):
-            if not self._garbage.collect(span):
-                break
-        findings = list(self._findings(left)) if left else []
         opened = _platforms.open_descriptors()
+        left = self._left(opened, span, before)
         self._places = {number: known for number, known in self._places.items() if number in opened}
-        return findings
+        return list(self._findings(span, left)) if left else ()
 
     def _pipe(self, pipe: Callable[..., Any]) -> Callable[..., Any]:
+        @functools.wraps(pipe)
         def noting(*args: Any) -> Any:
             ends = pipe(*args)
-            place = origin()
-            for number in ends:
-                self._places[number] = place, "pipe"
+            if not sys._getframe(1).f_globals.get("__name__", "").startswith(_PACKAGE):
+                self._places |= dict.fromkeys(ends, (_origin(), "pipe"))
             return ends
 
         return noting
 
     def _socket(self, make: Callable[..., Any]) -> Callable[..., Any]:
+        @functools.wraps(make)
         def noting(this: Any, *args: Any, **kwargs: Any) -> None:
             make(this, *args, **kwargs)
-            self._places[this.fileno()] = origin(), "socket"
+            self._places[this.fileno()] = _origin(), "socket"
 
         return noting
 
-    def _left(self, span: Span, before: Collection[Hashable]) -> dict[int, str]:
+    def _left(self, opened: dict[int, str], span: Span, before: Collection[Hashable]) -> dict[int, str]:
         left = {
             number: target
-            for number, target in _platforms.open_descriptors().items()
+            for number, target in opened.items()
             if (number, target) not in before and not target.startswith(_NOT_TOLD) and _OURS not in target
         }
         if not left:
@@ -111,17 +110,25 @@ class Descriptors:
         place, kind = self._places.get(number, ("", ""))
         return place if target.startswith(kind) else ""
 
-    def _findings(self, left: dict[int, str]) -> Iterator[Finding]:
+    def _findings(self, span: Span, left: dict[int, str]) -> Iterator[Finding]:
         holders = _holders(left)
         groups: dict[tuple[str, str], list[int]] = {}
         for number, target in sorted(left.items()):
             place = self._place(number, target)
+            if span.scope != "function" and number in holders:
+                continue  # pytest holds what a fixture gave, until a moment later
             if place or number in holders:
                 kind = "socket-leak" if target.startswith("socket") else "descriptor-leak"
                 alone = "" if place else str(number)
                 groups.setdefault((kind, place or alone), []).append(number)
         for (kind, place), numbers in groups.items():
             yield _leak(kind, "" if place.isdigit() else place, numbers, left, holders)
+
+
+def _origin() -> str:
+    """Return the line of the user's code; empty where a thread of a library has none, such as that of a pool."""
+    place = origin()
+    return "" if place.startswith(_THREADS) else place
 
 
 def _holders(left: Collection[int]) -> dict[int, str]:
@@ -131,8 +138,10 @@ def _holders(left: Collection[int]) -> dict[int, str]:
     found: dict[int, str] = {}
     for thing in gc.get_objects():
         sort = type(thing)
-        if issubclass(sort, io.FileIO) or (sockets and issubclass(sort, sockets)):
-            number = -1 if thing.closed else thing.fileno() if sort is io.FileIO else _number(thing)
+        if issubclass(sort, io.FileIO):
+            number = -1 if thing.closed or not thing.closefd else thing.fileno()
+        elif sockets and issubclass(sort, sockets):
+            number = thing.fileno()
         elif connections and issubclass(sort, connections):
             number = getattr(thing, "_handle", None) or -1
         else:
@@ -140,10 +149,6 @@ def _holders(left: Collection[int]) -> dict[int, str]:
         if number in left:
             found[number] = repr(thing)
     return found
-
-
-def _number(thing: Any) -> int:
-    return int(thing.fileno())
 
 
 def _leak(kind: str, place: str, numbers: list[int], left: dict[int, str], holders: dict[int, str]) -> Finding:

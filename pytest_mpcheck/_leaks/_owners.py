@@ -6,12 +6,11 @@ itself (`ResourceWarning`). What loky keeps for whoever wants it next is none ei
 
 from __future__ import annotations
 
-from collections.abc import Collection, Hashable, Iterable, Iterator
+from collections.abc import Collection, Hashable, Iterable
 from typing import Any, NamedTuple
 
 from .._finding import Finding
 from .._guard._watcher import Made, Span
-from ._garbage import Garbage
 from ._parts import is_open, workers_of
 
 __all__ = ["Owners"]
@@ -33,12 +32,13 @@ class _Words(NamedTuple):
 
 _EXECUTOR = _Words("executor-leak", "was never shut down", "use `with`, or shutdown() it")
 
+_POOL = _Words(
+    "pool-leak", "was never closed", "close() and join() it; `with` ends it too, but by terminate(): see lost-output"
+)
+
 _WORDS = {
-    "pool": _Words(
-        "pool-leak",
-        "was never closed",
-        "close() and join() it; `with` ends it too, but by terminate(): see lost-output",
-    ),
+    "pool": _POOL,
+    "thread pool": _POOL,
     "executor": _EXECUTOR,
     "thread executor": _EXECUTOR,
     "manager": _Words("manager-leak", "was never shut down", "use `with`, or shutdown() it"),
@@ -46,16 +46,10 @@ _WORDS = {
 
 
 class Owners:
-    """Watches pools, executors and managers.
+    """Watches pools, executors and managers."""
 
-    Args:
-        garbage: What collects what nobody holds any more.
-    """
-
-    kinds = ("executor-leak", "manager-leak", "pool-leak")
-
-    def __init__(self, garbage: Garbage) -> None:
-        self._garbage = garbage
+    kinds: tuple[str, ...] = ("executor-leak", "manager-leak", "pool-leak")
+    may_pass = True
 
     def open(self) -> None:
         """Do nothing: the guard's doors tell what is made."""
@@ -69,16 +63,7 @@ class Owners:
 
     def end(self, span: Span, before: Collection[Hashable]) -> Iterable[Finding]:
         """Tell of those of the span that are open."""
-        while findings := list(_findings(span)):
-            if not self._garbage.collect(span):
-                break
-        return findings
-
-
-def _findings(span: Span) -> Iterator[Finding]:
-    for made in span.made:
-        if made.kind in _WORDS and is_open(made):
-            yield _leak(made)
+        return [_leak(made) for made in span.made if made.kind in _WORDS and is_open(made)]
 
 
 def _leak(made: Made) -> Finding:

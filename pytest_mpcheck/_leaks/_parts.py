@@ -14,9 +14,9 @@ from typing import Any
 from .._guard._watcher import Made, Span
 from ._stay import reusable_executors
 
-__all__ = ["Parts", "is_open", "made_for", "workers_of"]
+__all__ = ["Parts", "is_open", "made_by_pid", "made_for", "workers_of"]
 
-_OWNERS = "pool", "executor", "thread executor", "manager"
+_OWNERS = "pool", "thread pool", "executor", "thread executor", "manager"
 
 
 class Parts:
@@ -39,10 +39,9 @@ class Parts:
             thing = made.object() if made.object is not None else None
             if thing is None:
                 continue
-            if made.kind == "process":
-                self.places.add(made.where)  # the pipe by which its end is known stays open until it is collected
-            elif made.kind in _OWNERS and (not is_ours or is_open(made)):
-                self.places.add(made.where)
+            if made.kind in ("process", *_OWNERS):
+                self.places.add(made.where)  # their pipes stay open until they are collected
+            if made.kind in _OWNERS and (not is_ours or is_open(made)):
                 self.add(thing)
 
     def add(self, thing: Any) -> None:
@@ -58,12 +57,21 @@ def made_for(span: Span) -> Iterator[tuple[Made, bool]]:
         yield from ((made, False) for made in wider.made)
 
 
+def made_by_pid(span: Span) -> dict[int, tuple[Made, bool]]:
+    """Return the processes that a span and the wider ones have started; of a process and its fork the process."""
+    found: dict[int, tuple[Made, bool]] = {}
+    for made, is_ours in made_for(span):
+        if made.pid:
+            found.setdefault(made.pid, (made, is_ours))
+    return found
+
+
 def is_open(made: Made) -> bool:
     """Return whether a pool, an executor or a manager is at work still: nobody has closed it, or ended it."""
     thing: Any = made.object() if made.object is not None and not made.failed else None
     if thing is None:
         return False
-    if made.kind == "pool":
+    if made.kind in ("pool", "thread pool"):
         return getattr(thing, "_state", "") == "RUN"
     if made.kind == "manager":
         process = getattr(thing, "_process", None)

@@ -11,11 +11,9 @@ from collections.abc import Collection, Hashable, Iterable, Iterator
 
 from .._finding import Finding
 from .._guard._watcher import Made, Span
-from .._keeper._run import innermost_scope
 from .._keeper._scope import Scope
 from .._process_facts import Straggler
-from ._garbage import Garbage
-from ._parts import Parts, made_for
+from ._parts import Parts, made_by_pid
 from ._stay import reusable_executors
 
 __all__ = ["Processes"]
@@ -28,21 +26,18 @@ class Processes:
     """Watches processes.
 
     Args:
-        garbage: What collects what nobody holds any more.
-        scope: Whose processes; ``None`` for those of the run.
+        scope: What tells which processes.
     """
 
-    kinds = ("process-leak", "zombie")
+    kinds: tuple[str, ...] = ("process-leak", "zombie")
+    may_pass = True
 
-    def __init__(self, garbage: Garbage, scope: Scope | None = None) -> None:
-        self._garbage = garbage
+    def __init__(self, scope: Scope) -> None:
         self._scope = scope
         self._outsiders: set[int] = set()
 
     def open(self) -> None:
-        """Take the scope of the run."""
-        if self._scope is None:
-            self._scope = innermost_scope()
+        """Do nothing."""
 
     def close(self) -> None:
         """Do nothing."""
@@ -54,23 +49,19 @@ class Processes:
 
     def end(self, span: Span, before: Collection[Hashable]) -> Iterable[Finding]:
         """Tell of those that are there and were not."""
-        findings = list(self._findings(span, before))
-        if findings and self._garbage.collect(span):
-            findings = list(self._findings(span, before))
-        return findings
+        return self._findings(span, before)
 
     def _look(self) -> tuple[tuple[Straggler, ...], tuple[Straggler, ...]]:
-        return self._scope.family(self._outsiders) if self._scope is not None else ((), ())
+        return self._scope.family(self._outsiders)
 
     def _findings(self, span: Span, before: Collection[Hashable]) -> Iterator[Finding]:
         living, zombies = self._look()
         if not living and not zombies:
             return
-        assert self._scope is not None
         parts = Parts(span)
         for executor in reusable_executors():
             parts.add(executor)
-        made = {made.pid: made for made, _ in made_for(span) if made.pid}
+        made = {pid: made for pid, (made, _) in made_by_pid(span).items()}
         stay = {one.process.pid for one in living if self._stays(one, living)}
         old = {one.process.pid for one in living if one.process in before} - stay
         by_pid = {one.process.pid: one for one in living}
@@ -89,7 +80,6 @@ class Processes:
                 yield _zombie(one, made.get(one.process.pid))
 
     def _stays(self, one: Straggler, everybody: tuple[Straggler, ...]) -> bool:
-        assert self._scope is not None
         return self._scope.is_helper(one, everybody) or self._scope.has_left(one)
 
 

@@ -6,6 +6,7 @@ leak. A thread that was started by one that was there before is the business of 
 
 from __future__ import annotations
 
+import functools
 import os
 import sys
 import threading
@@ -14,11 +15,10 @@ from typing import Any
 
 from .._autopsy._origin import origin
 from .._finding import Finding
+from .._guard._replacements import Place, Replacements
 from .._guard._watcher import Span
 from ._births import Births
-from ._garbage import Garbage
 from ._parts import Parts
-from ._replaced import Replaced
 from ._stay import reusable_executors
 
 __all__ = ["Threads"]
@@ -43,27 +43,23 @@ _SERVICES = (
 
 
 class Threads:
-    """Watches threads that Python has started.
+    """Watches threads that Python has started."""
 
-    Args:
-        garbage: What collects what nobody holds any more.
-    """
+    kinds: tuple[str, ...] = ("thread-leak",)
+    may_pass = True
 
-    kinds = ("thread-leak",)
-
-    def __init__(self, garbage: Garbage) -> None:
-        self._garbage = garbage
+    def __init__(self) -> None:
         self._births = Births()
         self._starters: dict[int, int] = {}
-        self._replaced = Replaced()
+        self._replacements = Replacements([Place("threading", "Thread", "start", self._noting)])
 
     def open(self) -> None:
         """Note from now on which line starts a thread."""
-        self._replaced.wrap(threading.Thread, "start", self._noting)
+        self._replacements.open()
 
     def close(self) -> None:
         """Note it no more."""
-        self._replaced.put_back()
+        self._replacements.close()
 
     def begin(self) -> Collection[Hashable]:
         """Return those that run."""
@@ -71,12 +67,10 @@ class Threads:
 
     def end(self, span: Span, before: Collection[Hashable]) -> Iterable[Finding]:
         """Tell of those that run and did not."""
-        while findings := list(self._findings(span, before)):
-            if not self._garbage.collect(span):
-                break
-        return findings
+        return self._findings(span, before)
 
     def _noting(self, start: Callable[..., Any]) -> Callable[..., Any]:
+        @functools.wraps(start)
         def noting(thread: threading.Thread, *args: Any, **kwargs: Any) -> Any:
             self._births.remember(thread, origin())
             starter = threading.current_thread()

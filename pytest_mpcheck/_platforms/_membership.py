@@ -71,7 +71,7 @@ def family(
         scope: A folder; empty for none.
         mark: The name in the environment that says so.
         since: A process older than every one that could belong to it.
-        brand: A brand that all who have it belong to it by.
+        brand: A brand that all who belong to it have; ``None`` to go by marks, which takes longer.
         outsiders: The pids that were found not to belong to it, which are not looked at again while they are there;
             those that are found now are added, those that are gone taken out.
 
@@ -97,7 +97,7 @@ def family(
             members |= {
                 pid
                 for pid in candidates.keys() - members
-                if (brand is not None and brand_of(pid) == brand) or (scope and _has_mark(pid, scope, mark))
+                if (brand_of(pid) == brand if brand is not None else scope and _has_mark(pid, scope, mark))
             }
     outsiders |= candidates.keys() - members
     living = [(pid, candidates[pid], command_of(pid)) for pid in sorted(members - {this})]
