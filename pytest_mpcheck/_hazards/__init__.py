@@ -16,6 +16,7 @@ that can reach nothing dangerous runs none of this.
 `_streams`     random numbers that two children draw alike
 `_preflight`   what would fail under spawn, and how it is called
 `_notes`       what a child has to tell
+`_judgement`   facts to findings
 `_hazards`     all of it as a watcher of the guard
 =============  =======================================================================================
 """

@@ -1,27 +1,24 @@
 """What is seen of a fork, in the parent just before and after it.
 
 Guarantees: all of it hangs on `os.register_at_fork`, so no function of anybody's is replaced in the process of the
-test, and whoever forks is heard. Nothing happens in other processes, nor while nobody watches. What goes wrong is kept
-as `Forks.trouble`; neither the parent nor the child notices. In the parent nothing is kept alive.
+test, and whoever forks is heard. Nothing happens in other processes, nor while nobody watches. In the parent nothing is
+kept alive.
 """
 
 from __future__ import annotations
 
-import os
 import sys
 import threading
 import weakref
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from types import FrameType
 from typing import Any
 
 from .. import _platforms
 from .._autopsy._origin import origin
-from .._excerpts import RAISED, type_name
+from .._excerpts import type_name
 from .._guard._callers_name import is_disguised
-from .._guard._doors import making
 from .._guard._watcher import Made
 from .._records import ProcessId
 from ._forked import Forked
@@ -38,6 +35,9 @@ __all__ = ["Fork", "Forks"]
 _MOST = 1000
 """How many forks are remembered that nobody has asked for."""
 
+_ALIKE = 8
+"""How many forks of a span are looked at that come from the same function and have the same target."""
+
 _SHARED: tuple[Sort, ...] = ("file", "socket", "database", "loop")
 
 
@@ -46,7 +46,7 @@ class Fork:
     """What was seen of a fork, as text.
 
     Attributes:
-        made: What the guard knows of it; ``None`` when it came by no door.
+        made: What the guard knows of it.
         name: The name of the process; empty for one that the test's own code has forked.
         where: The line that it comes from.
         notes: What the child tells.
@@ -57,7 +57,7 @@ class Fork:
         obstacle: What would not pickle.
     """
 
-    made: Made | None
+    made: Made
     name: str
     where: str
     notes: Notes
@@ -65,11 +65,11 @@ class Fork:
     locks: list[tuple[str, str]]
     belongings: dict[str, tuple[Sort, str, str]]
     used_here: dict[str, str]
-    obstacle: str = ""
+    obstacle: str
 
     def is_alive(self) -> bool:
         """Return whether the child has not ended."""
-        pid = self.made.pid if self.made is not None else 0
+        pid = self.made.pid
         return pid > 0 and _platforms.is_alive(ProcessId(pid, _platforms.start_token(pid)))
 
 
@@ -81,15 +81,10 @@ class Forks:
 
     Args:
         folder: The folder of the notes.
-
-    Attributes:
-        trouble: What went wrong last; ``None`` when nothing did.
     """
 
     def __init__(self, folder: str) -> None:
-        self.trouble: BaseException | None = None
         self._folder = folder
-        self._pid = os.getpid()
         self._seen: list[Fork] = []
         self._number = 0
         self._tokens: dict[int, tuple[Callable[[], object], str]] = {}
@@ -98,6 +93,9 @@ class Forks:
         self._local = threading.local()
         self._lookout: Lookout | None = None
         self._wanted: dict[str, Belonging] = {}
+        self._alike: dict[object, int] = {}
+        self._modules = 0
+        self._sort_of = sorter()
 
     def take(self, is_wanted: Callable[[Fork], bool]) -> list[Fork]:
         """Return what was seen of some forks, and forget it."""
@@ -109,6 +107,7 @@ class Forks:
         """Look no more at what this process uses."""
         self.rest()
         self._wanted.clear()
+        self._alike.clear()
         self._tokens = {key: known for key, known in self._tokens.items() if known[0]() is not None}
 
     def rest(self) -> None:
@@ -117,12 +116,15 @@ class Forks:
             self._lookout.end()
             self._lookout = None
 
-    def before(self) -> None:
-        """Look at what is about to be forked."""
+    def before(self, made: Made, frame: FrameType) -> None:
+        """Look at what is about to be forked.
+
+        Args:
+            made: What the guard knows of it.
+            frame: That which forks.
+        """
         self._local.pending = None
-        if os.getpid() == self._pid:
-            with self._watched():
-                self._local.pending = self._look(sys._getframe(2))
+        self._local.pending = self._look(made, frame)
 
     def in_parent(self) -> None:
         """Look at what was forked."""
@@ -130,16 +132,13 @@ class Forks:
         self._local.pending = None
         if pending is None:
             return
-        fork, process, _, belongings = pending
-        with self._watched():
-            if process is not None:
-                fork.obstacle = self._preflight.look(process)
-            self._seen.append(fork)
-            if wanted := [one for one in belongings if one.sort != "database"]:
-                self.rest()
-                self._wanted |= {one.token: one for one in wanted}
-                self._lookout = Lookout(self._wanted.values(), self._is_used)
-                self._lookout.begin()
+        fork, _, _, belongings = pending
+        self._seen.append(fork)
+        if wanted := [one for one in belongings if one.sort != "database"]:
+            self.rest()
+            self._wanted |= {one.token: one for one in wanted}
+            self._lookout = Lookout(self._wanted.values(), self._is_used)
+            self._lookout.begin()
 
     def in_child(self) -> None:
         """Let the child see what its target does."""
@@ -147,22 +146,21 @@ class Forks:
         self._local.pending = None
         if pending is not None:
             _, process, forked, _ = pending
-            with self._watched():
-                self.rest()
-                forked.begin(process)
+            self.rest()
+            forked.begin(process)
 
-    def _look(self, frame: FrameType) -> _Pending:
+    def _look(self, made: Made, frame: FrameType) -> _Pending:
         process, frame = _forking(frame)
         self._number += 1
         notes = Notes(self._folder, self._number)
         threads = self._neighbours.look(frame)
-        sort_of = sorter()
-        parts = [(part, sort) for part in _reach(process, frame) if (sort := sort_of(part.value)) is not None]
+        is_new = self._is_new(process, frame)
+        parts = self._parts(process, frame) if is_new else []
         locks = held_locks(part for part, sort in parts if sort == "lock") if process is not None else []
         belongings = [self._belonging(part, sort) for part, sort in parts if sort in _SHARED and is_shared(part, sort)]
         numbers = [(part, sort) for part, sort in parts if sort in ("random", "numpy")]
         fork = Fork(
-            making(),
+            made,
             getattr(process, "name", ""),
             origin(),
             notes,
@@ -170,8 +168,21 @@ class Forks:
             [(part.path, type_name(part.value)) for part in locks],
             {one.token: (one.sort, one.path, type_name(one.reference())) for one in belongings},
             {one.token: "run_forever" for one in belongings if one.sort == "loop" and _is_running(one.reference())},
+            self._preflight.look(process, frame) if is_new and process is not None else "",
         )
         return fork, process, Forked(notes, locks, belongings, numbers, may_exec=bool(threads)), belongings
+
+    def _is_new(self, process: Any, frame: FrameType) -> bool:
+        """Return whether few forks of the span were like this one."""
+        like = frame.f_code, getattr(getattr(process, "_target", None), "__code__", None)
+        self._alike[like] = self._alike.get(like, 0) + 1
+        return self._alike[like] <= _ALIKE
+
+    def _parts(self, process: Any, frame: FrameType) -> list[tuple[Part, Sort]]:
+        if self._modules != len(sys.modules):
+            self._modules, self._sort_of = len(sys.modules), sorter()
+        sort_of = self._sort_of
+        return [(part, sort) for part in _reach(process, frame) if (sort := sort_of(part.value)) is not None]
 
     def _belonging(self, part: Part, sort: Sort) -> Belonging:
         value = part.value
@@ -188,13 +199,6 @@ class Forks:
         for fork in self._seen:
             if token in fork.belongings and (fork.belongings[token][0] == "loop" or fork.is_alive()):
                 fork.used_here[token] = method
-
-    @contextmanager
-    def _watched(self) -> Iterator[None]:
-        try:
-            yield
-        except RAISED as error:
-            self.trouble = error
 
 
 def _forking(frame: FrameType) -> tuple[Any, FrameType]:

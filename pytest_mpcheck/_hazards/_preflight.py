@@ -1,8 +1,9 @@
 """What a forked process takes along and a spawned one could not: it does not pickle.
 
-Guarantees: no code of the user's runs. An object whose class says itself how it pickles counts as one that does, and so
-do those of C code outside of the standard library, and those of `multiprocessing`, which pickle only on their way. Of
-what is large the beginning is looked at.
+Guarantees: told is a process that was started without a word on the start method, or by a test; a library that asks for
+fork may do otherwise under spawn. No code of the user's runs: an object whose class says itself how it pickles counts
+as one that does, and so do those of C code outside of the standard library, and those of `multiprocessing`, which
+pickle only on their way. Of what is large the beginning is looked at.
 """
 
 from __future__ import annotations
@@ -12,14 +13,14 @@ import copyreg
 import pickle
 import sys
 from collections.abc import Iterator
-from types import FunctionType
+from types import FrameType, FunctionType
 from typing import Any
 
 from .._children._pickling import culprit
 from .._excerpts import RAISED, reason_of
 from .._finding import Finding
 from ._reach import own_variables
-from ._sorts import module_of
+from ._sorts import bases_of, module_of
 
 __all__ = ["Preflight"]
 
@@ -44,14 +45,20 @@ class Preflight:
     def __init__(self) -> None:
         self._told: set[tuple[object, str]] = set()
 
-    def look(self, process: Any) -> str:
+    def look(self, process: Any, frame: FrameType) -> str:
         """Return which part would fail and how; empty when none would, or it was told before.
 
         Args:
-            process: A process of `multiprocessing`, that is about to be forked or has just been.
+            process: A process of `multiprocessing` that is about to be forked.
+            frame: The innermost one, outside of the standard library, of those that start it.
         """
+        if not _is_told_of(process, frame):
+            return ""
+        parts = dict(_handed_over(process))
+        if _passes(tuple(parts.values())):
+            return ""
         code = getattr(getattr(process, "_target", None) or type(process).run, "__code__", None)
-        for path, value in _handed_over(process):
+        for path, value in parts.items():
             try:
                 _attempt(value)
             except RAISED as error:
@@ -61,6 +68,17 @@ class Preflight:
                 self._told.add((code, part))
                 return f"{part} does not pickle ({reason_of(error)})"
         return ""
+
+
+def _is_told_of(process: Any, frame: FrameType) -> bool:
+    """Return whether nobody has asked for fork, or a test has; who else asks for it may do otherwise under spawn."""
+    from multiprocessing.context import Process
+    from multiprocessing.process import BaseProcess
+
+    if not isinstance(process, BaseProcess):  # other libraries pickle in ways of their own
+        return False
+    module = frame.f_globals.get("__name__", "").rpartition(".")[2]
+    return isinstance(process, Process) or module.startswith(("test_", "conftest")) or module.endswith("_test")
 
 
 def finding(obstacle: str, where: str) -> Finding:
@@ -86,6 +104,14 @@ def _handed_over(process: Any) -> Iterator[tuple[str, Any]]:
     yield from ((f"args[{index}]", value) for index, value in enumerate(getattr(process, "_args", ())))
     yield from ((f"kwargs[{name!r}]", value) for name, value in getattr(process, "_kwargs", {}).items())
     yield from ((f"{cls.__name__}.{name}", value) for name, value in own_variables(process).items())
+
+
+def _passes(value: object) -> bool:
+    try:
+        _attempt(value)
+    except RAISED:
+        return False
+    return True
 
 
 def _attempt(value: object) -> None:
@@ -128,12 +154,9 @@ class _Pickler(pickle.Pickler):
 
 def _is_opaque(cls: type) -> bool:
     """Return whether nobody but its class knows how an object pickles."""
-    module = module_of(cls).partition(".")[0]
-    if module in _CARRIED or cls in copyreg.dispatch_table:
+    if cls in copyreg.dispatch_table or any(_package(base) in _CARRIED for base in bases_of(cls)):
         return True
-    if module in sys.stdlib_module_names:
-        return False
-    return _says_itself(cls)
+    return _package(cls) not in sys.stdlib_module_names and _says_itself(cls)
 
 
 _CARRIED = frozenset(("billiard", "ctypes", "joblib", "loky", "multiprocess", "multiprocessing", "socket", "torch"))
@@ -143,7 +166,10 @@ _CARRIED = frozenset(("billiard", "ctypes", "joblib", "loky", "multiprocess", "m
 def _says_itself(cls: type) -> bool:
     hooks = _HOOKS | _OF_CONTAINERS if issubclass(cls, (list, dict)) else _HOOKS
     return any(
-        module_of(base).partition(".")[0] not in sys.stdlib_module_names
-        and not hooks.isdisjoint(type.__dict__["__dict__"].__get__(base))
-        for base in type.__dict__["__mro__"].__get__(cls)
+        _package(base) not in sys.stdlib_module_names and not hooks.isdisjoint(type.__dict__["__dict__"].__get__(base))
+        for base in bases_of(cls)
     )
+
+
+def _package(cls: type) -> str:
+    return module_of(cls).partition(".")[0]

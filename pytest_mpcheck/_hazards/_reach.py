@@ -8,21 +8,21 @@ from __future__ import annotations
 
 import functools
 import os
-import sysconfig
+import sys
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
 from types import CodeType, FrameType, FunctionType, MethodType, ModuleType
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
-from .._children._call import Call
-from ._sorts import module_of
+from ._sorts import CODE, DATA, bases_of, module_of
 
 __all__ = ["Part", "is_installed", "is_library", "own_variables", "reach_of_frame", "reach_of_process"]
 
-_MOST = 400
+_MOST = 200
 """How many objects are looked at."""
 
-_WIDEST = 50
+_WIDEST = 30
 """How many parts of one object are looked at."""
 
 _DEPTH = 5
@@ -44,8 +44,8 @@ class Part(NamedTuple):
         path: How: ``args[0].lock``, ``global STOCK of shop``.
         value: What it is.
         is_given: Whether it was handed over, as an argument or inside of one.
-        is_near: Whether what the child runs has it or names it; else it stands in the same module as the line that
-            starts the child.
+        is_near: Whether code of the user's that the child runs has it or names it; else it stands in the same module
+            as the line that starts the child, or belongs to an installed package.
         home: Where it stands, if that is a module, and under which name.
     """
 
@@ -92,7 +92,7 @@ def reach_of_frame(frame: FrameType, *, forks: bool) -> Iterator[Part]:
         for name, value in frame.f_locals.items():
             yield Part(f"local {name} of {frame.f_code.co_name}", value)
     namespace = frame.f_globals
-    for name, value in list(namespace.items()):
+    for name, value in [(name, value) for name, value in namespace.items() if type(value) not in CODE]:
         yield Part(_of_module(name, namespace), value, is_near=False, home=(namespace, name))
 
 
@@ -101,7 +101,7 @@ def is_library(path: str) -> bool:
     """Return whether a file is one of Python's, or of this package."""
     if path.startswith("<frozen"):
         return True
-    return path.startswith(_OURS) or (path.startswith(_LIBRARIES) and not any(name in path for name in _INSTALLED))
+    return path.startswith(_OURS) or (path.startswith(_LIBRARY) and not any(name in path for name in _INSTALLED))
 
 
 def is_installed(frame: FrameType) -> bool:
@@ -109,7 +109,7 @@ def is_installed(frame: FrameType) -> bool:
     return any(name in frame.f_code.co_filename for name in _INSTALLED)
 
 
-_LIBRARIES = tuple({os.path.join(sysconfig.get_path(name), "") for name in ("stdlib", "platstdlib")})
+_LIBRARY = os.path.join(os.path.dirname(os.__file__), "")
 
 _OURS = os.path.join(os.path.dirname(os.path.dirname(__file__)), "")
 
@@ -121,7 +121,7 @@ def _walk(roots: Iterable[Part]) -> Iterator[Part]:
     met: set[int] = set()
     while waiting and len(met) < _MOST:
         part, depth = waiting.popleft()
-        if id(part.value) in met:
+        if id(part.value) in met or type(part.value) in DATA:
             continue
         met.add(id(part.value))
         yield part
@@ -134,20 +134,49 @@ def _parts(part: Part) -> Iterable[Part]:
     cls = type(value)
     if (parts := _PARTS.get(cls)) is not None:
         return parts(part)
-    if module_of(cls) in _OPAQUE or issubclass(cls, (type, ModuleType)):
+    if cls.__name__ == "Call" and module_of(cls) == _CALL:
+        return _of_call(part)
+    origin = _origin(module_of(cls))
+    if origin == "library" or issubclass(cls, (type, ModuleType)):
         return ()
-    variables = list(_variables(value).items())[:_WIDEST]
-    return (part._replace(path=f"{path}.{name}", value=item, home=None) for name, item in variables)
+    is_near = part.is_near and origin == "user"
+    is_derived = any(_origin(module_of(base)) != "user" for base in bases_of(cls)[:-1])
+    return (
+        part._replace(path=f"{path}.{name}", value=item, is_near=is_near, home=None)
+        for name, item in _first(_variables(value))
+        if not (is_derived and str(name).startswith("_"))  # a base class knows how to look after what is its own
+    )
+
+
+@functools.lru_cache(maxsize=1024)
+def _origin(module: str) -> Literal["library", "installed", "user"]:
+    """Return whose the classes of a module are: Python's or this package's, an installed package's, or the user's."""
+    package = module.partition(".")[0]
+    if not module or package in sys.stdlib_module_names or package == __name__.partition(".")[0]:
+        return "library"
+    path = getattr(sys.modules.get(module), "__file__", None) or ""
+    return "installed" if any(name in path for name in _INSTALLED) else "user"
+
+
+_CALL = f"{__name__.partition('.')[0]}._children._call"
+"""The module of what children of the fixtures are started with; it is loaded when there is one."""
 
 
 def _of_sequence(part: Part) -> Iterator[Part]:
     for index, item in enumerate(part.value[:_WIDEST]):
+        if type(item) in DATA:
+            continue
         yield part._replace(path=f"{part.path}[{index}]", value=item, home=None)
 
 
 def _of_dictionary(part: Part) -> Iterator[Part]:
-    for key, item in list(part.value.items())[:_WIDEST]:
+    for key, item in _first(part.value):
         yield part._replace(path=f"{part.path}[{_key(key)}]", value=item, home=None)
+
+
+def _first(items: dict[Any, Any]) -> list[tuple[Any, Any]]:
+    """Return the first items of a dictionary that could lead further."""
+    return [(key, item) for key, item in islice(items.items(), _WIDEST) if type(item) not in DATA]
 
 
 def _of_partial(part: Part) -> Iterator[Part]:
@@ -166,10 +195,6 @@ def _of_call(part: Part) -> Iterator[Part]:
     yield Part("args", part.value._args, True)
 
 
-_OPAQUE = frozenset(("builtins", "threading", "_thread", "_io", "logging", "socket", "queue"))
-"""Modules whose objects know how to look after what they are made of."""
-
-
 def _is_users(function: FunctionType) -> bool:
     code: object = function.__code__  # PyPy has functions with another kind of it
     return isinstance(code, CodeType) and not is_library(code.co_filename)
@@ -186,6 +211,7 @@ def _of_function(part: Part) -> Iterator[Part]:
             continue
     for index, value in enumerate(function.__defaults__ or ()):
         yield Part(f"default {index} of {function.__name__}", value)
+    is_near = part.is_near and not any(name in function.__code__.co_filename for name in _INSTALLED)
     namespace = function.__globals__
     names = _names(function.__code__)
     for name in names:
@@ -194,12 +220,12 @@ def _of_function(part: Part) -> Iterator[Part]:
             if not is_library(getattr(value, "__file__", None) or "<frozen"):
                 inner = vars(value)
                 yield from (
-                    Part(_of_module(attribute, inner), inner[attribute], home=(inner, attribute))
+                    Part(_of_module(attribute, inner), inner[attribute], is_near=is_near, home=(inner, attribute))
                     for attribute in names
                     if attribute in inner
                 )
-        elif value is not None:
-            yield Part(_of_module(name, namespace), value, home=(namespace, name))
+        elif type(value) not in DATA:
+            yield Part(_of_module(name, namespace), value, is_near=is_near, home=(namespace, name))
 
 
 def _names(code: CodeType) -> list[str]:
@@ -231,5 +257,4 @@ _PARTS: dict[type, Callable[[Part], Iterable[Part]]] = {
     functools.partial: _of_partial,
     MethodType: _of_method,
     FunctionType: _of_function,
-    Call: _of_call,
 }

@@ -13,16 +13,17 @@ from collections.abc import Callable, Mapping
 from types import BuiltinFunctionType, FunctionType, ModuleType
 from typing import Any, Final, Literal
 
-__all__ = ["Sort", "module_of", "sorter"]
+__all__ = ["CODE", "DATA", "Sort", "bases_of", "module_of", "sorter"]
 
 Sort = Literal["lock", "file", "socket", "database", "loop", "random", "numpy"]
 
 _LOCKS: Final = (type(threading.Lock()), type(threading.RLock()))
 
-_PLAIN: Final = frozenset(
-    (int, str, bytes, float, bool, type(None), FunctionType, BuiltinFunctionType, ModuleType, type)
-)
-"""Classes of most of what stands in a module."""
+DATA: Final = frozenset((int, str, bytes, float, complex, bool, type(None), bytearray, range, BuiltinFunctionType))
+"""Classes of what does no harm and has no parts; most of all objects are of one of them."""
+
+CODE: Final = DATA | {FunctionType, ModuleType, type}
+"""Classes of most of what stands in a module, none of which does harm."""
 
 _DATABASES: Final = frozenset(
     ("MySQLdb", "cx_Oracle", "duckdb", "mysql", "oracledb", "psycopg", "psycopg2", "psycopg_c", "pymysql", "pyodbc")
@@ -53,9 +54,9 @@ def sorter() -> Callable[[object], Sort | None]:
 
     def sort_of(value: object) -> Sort | None:
         cls = type(value)
-        if cls in _PLAIN:
+        if cls in CODE:
             return None
-        for base in _bases(cls):
+        for base in bases_of(cls):
             if base in known:
                 sort: Sort | None = known[base]
                 return sort
@@ -64,7 +65,8 @@ def sorter() -> Callable[[object], Sort | None]:
     return sort_of
 
 
-def _bases(cls: type) -> tuple[type, ...]:
+def bases_of(cls: type) -> tuple[type, ...]:
+    """Return a class and all that it derives from, whatever its metaclass says."""
     bases: tuple[type, ...] = type.__dict__["__mro__"].__get__(cls)
     return bases
 
