@@ -343,6 +343,23 @@ def test_doors_note_nothing_once_the_folder_is_gone(tmp_path: Path) -> None:
     assert not (tmp_path / "gone").exists()
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="processes alone tell there when they started")
+def test_start_is_noted_without_a_look_at_the_process(
+    monkeypatch: pytest.MonkeyPatch, start: Start, tmp_path: Path
+) -> None:
+    looked: list[int] = []
+    doors = Doors(str(tmp_path))
+    doors.open()
+    with monkeypatch.context() as patch:
+        patch.setattr(_platforms, "start_token", looked.append)
+        process = start()
+        doors.note(os.getpid(), since=0)  # so long ago that the clock does not tell
+    doors.close()
+    assert looked == [os.getpid()]
+    started = identity(process)
+    assert f"{started.pid} {started.start_token}" in (tmp_path / NOTES).read_text().splitlines()
+
+
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="there is no disk that is always full")
 def test_start_goes_on_though_there_is_no_room_for_its_note(tmp_path: Path) -> None:
     (tmp_path / NOTES).symlink_to("/dev/full")

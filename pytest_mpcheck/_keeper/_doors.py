@@ -25,6 +25,10 @@ NOTES = "started"
 """The file in the folder of a scope in which starts are noted."""
 
 
+_MOST_TICKS = 100
+"""How long a start may take for the clock to tell which process it was."""
+
+
 def add_notes(folder: str, processes: Iterable[ProcessId]) -> None:
     """Note that processes belong to a scope, as far as there is room; there are other marks.
 
@@ -82,17 +86,29 @@ class Doors:
                 setattr(module, name, doors[present])
         self._replaced.clear()
 
-    def note(self, pid: int) -> None:
-        """Note a process that was started."""
-        add_notes(self._folder, [ProcessId(pid, _platforms.start_token(pid))])
+    def note(self, pid: int, since: int | None = None) -> None:
+        """Note a process that was started.
+
+        Args:
+            pid: The process.
+            since: What `_platforms.start_clock` told before the start. Where it tells anything, the process itself is
+                not looked at: that may hold up an `exec`, and who looks next would see one that is not through.
+        """
+        now = _platforms.start_clock() if since is not None else None
+        if since is None or now is None or now - since > _MOST_TICKS:
+            tokens = [_platforms.start_token(pid)]
+        else:
+            tokens = [str(tick) for tick in range(since, now + 1)]
+        add_notes(self._folder, [ProcessId(pid, token) for token in tokens])
 
     def _watched(self, door: Callable[..., Any], pid_of: Callable[[Any], int]) -> Callable[..., Any]:
         @functools.wraps(door)
         def watched(*args: Any, **kwargs: Any) -> Any:
             is_to_be_noted = self._before()
+            since = _platforms.start_clock()
             result = door(*args, **kwargs)
             if is_to_be_noted:
-                self.note(pid_of(result))
+                self.note(pid_of(result), since)
             return result
 
         return watched

@@ -7,6 +7,7 @@ import os
 import select
 import signal
 import sys
+import time
 from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -44,6 +45,7 @@ __all__ = [
     "set_brand",
     "stacks_file",
     "start_apart",
+    "start_clock",
     "start_token",
     "tree_of",
     "umask",
@@ -116,6 +118,19 @@ def start_token(pid: int) -> str:
     """Return the start time in clock ticks since boot, from `/proc/PID/stat`, field 22; empty once it is gone."""
     stat = stat_of(pid)
     return stat.start_token if stat else ""
+
+
+def start_clock() -> int | None:
+    """Return the start token of a process that would start now, as a number.
+
+    Whoever has just started a process learns by this when it started without a look at `/proc/PID`, which takes locks
+    that the process needs for its `exec`.
+    """
+    return time.clock_gettime_ns(_CLOCK_BOOTTIME) * _TICKS // 1_000_000_000
+
+
+_CLOCK_BOOTTIME = 7
+_TICKS = os.sysconf("SC_CLK_TCK") if sys.platform == "linux" else 100
 
 
 def is_alive(process: ProcessId) -> bool:
