@@ -23,6 +23,7 @@ from ._config import (
 )
 from ._errors import BadSetting
 from ._leftovers import show_swept, sweep, take_swept
+from ._preloading import send_preloads, sending_off, show_preloads, take_preloads
 from ._recordings import HISTORY, begin, close_stage, end, give_up, let_go, prepare, set_up_apart
 from ._time_limit import watch_time_limit
 from ._tracing import hand_trace_over, open_trace, show_trace, take_trouble, traced, write_trace
@@ -71,6 +72,7 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_sessionfinish(session: pytest.Session) -> Generator[None, object, object]:
     result = yield
     sweep(session.config)
+    send_preloads(session.config)
     write_trace(session.config)
     return result
 
@@ -83,11 +85,13 @@ def pytest_configure_node(node: Any) -> None:
 @pytest.hookimpl(optionalhook=True)
 def pytest_testnodedown(node: Any) -> None:
     take_swept(node)
+    take_preloads(node)
     take_trouble(node)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     show_swept(terminalreporter)
+    show_preloads(terminalreporter)
     show_trace(terminalreporter)
 
 
@@ -130,7 +134,7 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object
         return (yield)
     from ._children._starts import record_starts
 
-    with record_starts() as item.stash[STARTS], traced(item):
+    with record_starts() as item.stash[STARTS], sending_off(item), traced(item):
         return (yield)
 
 

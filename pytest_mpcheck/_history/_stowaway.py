@@ -22,7 +22,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-__all__ = ["address", "see_off"]
+__all__ = ["address", "carried", "see_off"]
 
 _CODE = marshal.dumps(arrive.__code__)
 
@@ -41,7 +41,18 @@ class _Call:
 
 
 _FUNCTION_TYPE = _Call(type, copyreg.pickle)
-_ARRIVE = _Call(_FUNCTION_TYPE, _Call(marshal.loads, _CODE), {"__builtins__": _Call(__import__, "builtins")})
+
+
+def carried(code: bytes) -> Any:
+    """Make what pickles as a function that is made anew of its code, wherever it is read.
+
+    Args:
+        code: The code, marshalled: of a function without globals and free variables.
+    """
+    return _Call(_FUNCTION_TYPE, _Call(marshal.loads, code), {"__builtins__": _Call(__import__, "builtins")})
+
+
+_ARRIVE = carried(_CODE)
 
 
 class _Stowaway:

@@ -30,6 +30,7 @@
 `clock_is_shared()`    whether that clock is promised to be one for all processes
 `descriptors()`        what is open in this process, by descriptor, as text that compares
 `ignored_signals()`    which signals this process ignores, where the system tells it besides Python
+`thread_count()`       how many threads this process has, as far as anybody tells
 `umask()`              the file mode creation mask of this process
 =====================  =================================================================================
 
@@ -81,6 +82,7 @@ __all__ = [
     "stacks_file",
     "start_apart",
     "start_token",
+    "thread_count",
     "tree_of",
     "umask",
     "waits_of",

@@ -42,6 +42,7 @@ __all__ = [
     "stacks_file",
     "start_apart",
     "start_token",
+    "thread_count",
     "tree_of",
     "umask",
     "waits_of",
@@ -193,6 +194,13 @@ def ignored_signals() -> frozenset[int]:
     from . import _proc_self
 
     return _proc_self.ignored_signals()
+
+
+def thread_count() -> int:
+    """Return how many threads this process has, those that Python knows nothing of included."""
+    from . import _proc_self
+
+    return _proc_self.thread_count()
 
 
 def umask() -> int:

@@ -20,7 +20,7 @@ from ._anywhere import (
     tree_of,
     waits_of,
 )
-from ._holdings import descriptors, ignored_signals, umask
+from ._holdings import descriptors, ignored_signals, thread_count, umask
 from ._posix import doors, end_group, end_self, event_clock, first_end, group_members, start_apart
 from ._watcher import follow_parent
 
@@ -48,6 +48,7 @@ __all__ = [
     "stacks_file",
     "start_apart",
     "start_token",
+    "thread_count",
     "tree_of",
     "umask",
     "waits_of",

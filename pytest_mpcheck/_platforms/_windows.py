@@ -26,7 +26,7 @@ from ._anywhere import (
     tree_of,
     waits_of,
 )
-from ._holdings import descriptors, ignored_signals, umask
+from ._holdings import descriptors, ignored_signals, thread_count, umask
 from ._watcher import follow_parent
 
 __all__ = [
@@ -53,6 +53,7 @@ __all__ = [
     "stacks_file",
     "start_apart",
     "start_token",
+    "thread_count",
     "tree_of",
     "umask",
     "waits_of",
