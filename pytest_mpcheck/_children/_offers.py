@@ -53,6 +53,20 @@ class _Mark(NamedTuple):
     stamp: tuple[int, int] | None
 
 
+class _Group(NamedTuple):
+    """A module with all that it imports, directly or not.
+
+    Attributes:
+        modules: They, by name.
+        of_users: The names of those that are a user's.
+        under: The circumstances of their imports.
+    """
+
+    modules: dict[str, ModuleType]
+    of_users: tuple[str, ...]
+    under: tuple[Circumstances, ...]
+
+
 class Offers:
     """What a server offers; in a child also the finder that gives it out."""
 
@@ -66,6 +80,7 @@ class Offers:
         self._under: dict[str, Circumstances] = {}
         self._applied: list[Circumstances] = []
         self._seeds_numpy = False
+        self._groups: dict[str, _Group] = {}
 
     def add(self, names: Collection[str], circumstances: Circumstances) -> None:
         """Offer modules that have just been imported."""
@@ -116,11 +131,20 @@ class Offers:
         del self._modules[name], self._specs[name], self._marks[name], self._under[name]
         self.imports.of.pop(name, None)
 
-    def hide(self) -> None:
-        """Let this process, a child that was just forked, have none of them until it imports one."""
-        for name, module in self._modules.items():
-            if sys.modules.get(name) is module:
-                del sys.modules[name]
+    def show(self) -> None:
+        """Have them all, in the server, and be no finder: more is about to be imported."""
+        sys.meta_path.remove(self)  # type: ignore[arg-type]
+        sys.modules.update(self._modules)
+
+    def hide(self, wanted: Iterable[str]) -> None:
+        """Have none of them, in the server and all its children, until somebody imports one.
+
+        Args:
+            wanted: Those that children will begin with.
+        """
+        self._groups = {name: self._group(name) for name in wanted if name in self._modules}
+        for name in self._modules:
+            del sys.modules[name]
         sys.meta_path.insert(0, self)  # type: ignore[arg-type]
 
     def find_spec(
@@ -129,35 +153,44 @@ class Offers:
         """Answer an import: by what is offered, or not at all."""
         if name not in self._modules or target is not None:
             return None
-        group = self.imports.reach([name], self._modules)
-        if not all(self._holds(member) for member in group):
+        group = self._groups.get(name) or self._group(name)
+        if not all(self._holds(member) for member in group.of_users):
             return None
         if getattr(sys.meta_path[0], "stays_first", False) and sys.meta_path[0] is not self:
-            for member in group - {name}:  # somebody wants to hear of each import
+            for member in [member for member in group.modules if member != name]:  # somebody wants to hear of each import
                 if member not in sys.modules and not name.startswith(f"{member}."):
                     importlib.import_module(member)
         else:
-            for member in group:
-                sys.modules.setdefault(member, self._modules[member])
-        for member in group.intersection(self._marks):
+            for member, module in group.modules.items():
+                if member != name:  # else the import takes the module's own loader for this one
+                    sys.modules.setdefault(member, module)
+        for member in group.of_users:
             file = known_file(member)
             if file is not None and file.code:  # assertions are explained as those of the test at hand
                 vars(self._modules[member])[NAME] = Explainer(os.path.dirname(file.code))
         self._catch_up(group)
         return ModuleSpec(name, self)  # type: ignore[arg-type]
 
-    def _catch_up(self, group: set[str]) -> None:
+    def _group(self, name: str) -> _Group:
+        names = self.imports.reach([name], self._modules)
+        return _Group(
+            {member: self._modules[member] for member in names},
+            tuple(names.intersection(self._marks)),
+            tuple({id(self._under[member]): self._under[member] for member in names}.values()),
+        )
+
+    def _catch_up(self, group: _Group) -> None:
         """Do what the import of these modules would have done besides."""
-        for under in {id(self._under[member]): self._under[member] for member in group}.values():
+        for under in group.under:
             if under not in self._applied:
                 self._applied.append(under)
                 if under.filters:
                     add_filters(under.filters)
             for module, function, args, kwargs in list(under.at_exit):
-                if module in group:
+                if module in group.modules:
                     under.at_exit.remove((module, function, args, kwargs))
                     atexit.register(function, *args, **kwargs)
-        if self._seeds_numpy and "numpy.random" in group:
+        if self._seeds_numpy and "numpy.random" in group.modules:
             self._seeds_numpy = False
             self._modules["numpy.random"].seed()
 

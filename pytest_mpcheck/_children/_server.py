@@ -9,6 +9,7 @@ on and the child is forked.
 from __future__ import annotations
 
 import contextlib
+import gc
 import importlib
 import os
 import pickle
@@ -45,8 +46,10 @@ class Server:
         self._folder = folder
         self._bare = frozenset(bare)
         self._number = 0
+        self._wanted = set(_FIRST)
         self._fork: Callable[[], int] = os.fork
         self._import(_FIRST, Request(_FIRST, {}, (), (), {}, ""), {})
+        self._settle()
 
     def listen(self) -> None:
         """Look for a request before each fork of this process, and let its children begin as if we were not there.
@@ -57,12 +60,13 @@ class Server:
 
         def fork() -> int:
             os.fork = self._fork  # a trial forks, and what children fork is not our business
-            self._look()
-            pid = os.fork()
-            if pid == 0:
-                self.offers.hide()
-            else:
-                os.fork = fork
+            pid = -1
+            try:
+                self._look()
+                pid = os.fork()
+            finally:
+                if pid != 0:
+                    os.fork = fork
             return pid
 
         os.fork = fork
@@ -80,6 +84,14 @@ class Server:
             return
 
     def _serve(self, request: Request, folder: str) -> Answer:
+        self.offers.show()
+        try:
+            return self._try_and_import(request, folder)
+        finally:
+            self._settle()
+
+    def _try_and_import(self, request: Request, folder: str) -> Answer:
+        self._wanted |= set(request.names)
         has_changed = any(self.offers.has_another(name, request.origins[name]) for name in request.names)
         if has_changed:
             self.offers.forget_users()
@@ -107,7 +119,15 @@ class Server:
         new = [name for name in sys.modules if name not in before and name not in self._bare]
         read = {key: value for key, value in imports.read.items() if not _is_of_the_run(key)}
         self.offers.add(new, Circumstances(list(request.path), request.cwd, read, imports.filters, imports.at_exit))
-        return self.offers.withdraw(names, {place for place, text in keepsakes(new).items() if kept.get(place) != text})
+        differing = {place for place, text in keepsakes(new).items() if kept.get(place) != text}
+        return self.offers.withdraw(names, differing)
+
+    def _settle(self) -> None:
+        """Make this process what its children are to be."""
+        self.offers.hide(self._wanted)
+        gc.collect()
+        if hasattr(gc, "freeze"):  # PyPy has it not
+            gc.freeze()  # else the first collection in a child would look through, and so copy, all of this
 
 
 def _is_of_the_run(variable: str) -> bool:
