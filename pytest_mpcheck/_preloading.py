@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -14,8 +13,6 @@ if TYPE_CHECKING:
     from ._children._preload import Preload
 
 __all__ = ["send_preloads", "sending_off", "show_preloads", "take_preloads"]
-
-T = TypeVar("T")
 
 PRELOAD: pytest.StashKey[Preload] = pytest.StashKey()
 """Where the configuration keeps what the fork server is asked for."""
@@ -52,7 +49,9 @@ def take_preloads(node: Any) -> None:
 def show_preloads(reporter: pytest.TerminalReporter) -> None:
     """Show what could not be preloaded in a section of its own."""
     stash = reporter.config.stash
-    refused = {**stash.get(REFUSED, {}), **(stash[PRELOAD].refused if PRELOAD in stash else {})}
+    refused = {**stash.setdefault(REFUSED, {})}
+    if PRELOAD in stash:
+        refused |= stash[PRELOAD].refused
     if refused:
         reporter.section("not preloaded for children of the fork server", sep="=")
         for line in preload_lines(refused):

@@ -44,7 +44,7 @@ ROWS = (
 )
 """The strata, lowest first; the modules of one row may know each other."""
 
-WITH_PYTEST = ("_account", "_config", "_leftovers", "_preloading", "_recordings", "_time_limit", "_tracing", "fixtures", "plugin")
+WITH_PYTEST = (*ROWS[5], "plugin")
 
 
 def module_names() -> list[str]:

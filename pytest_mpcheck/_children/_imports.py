@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import atexit
 import builtins
-import importlib
 import os
 import sys
 import warnings
@@ -36,31 +35,27 @@ class Imports:
         self.of: dict[str, set[str]] = {}
         self.read: dict[str, str | None] = {}
         self.filters: tuple[Any, ...] = ()
+        self._is_open = False
         self.at_exit: list[tuple[str, Callable[..., Any], tuple[Any, ...], dict[str, Any]]] = []
 
     def __enter__(self) -> Imports:
-        self.read, self.at_exit = {}, []
+        self.read, self.at_exit, self._is_open = {}, [], True
         environ: Any = type(os.environ)
-        self._originals: tuple[Any, ...] = (
-            builtins.__import__,
-            importlib.import_module,
-            environ.__getitem__,
-            atexit.register,
-        )
+        self._originals: tuple[Any, ...] = builtins.__import__, environ.__getitem__, atexit.register
         self._quiet = warnings.catch_warnings(action="ignore")  # the process of the tests has told them
         self._quiet.__enter__()
         self._before = filters_of_warnings()
-        builtins.__import__ = self._statement(builtins.__import__)
-        importlib.import_module = self._call(importlib.import_module)
+        builtins.__import__ = _Statement(self._note, builtins.__import__)
         environ.__getitem__ = self._reading(environ.__getitem__)
-        atexit.register = self._register  # type: ignore[assignment]
+        atexit.register = self._registering(atexit.register)
         return self
 
     def __exit__(self, *error: object) -> None:
         environ: Any = type(os.environ)
-        builtins.__import__, importlib.import_module, environ.__getitem__, atexit.register = self._originals
+        builtins.__import__, environ.__getitem__, atexit.register = self._originals
+        self._is_open = False  # somebody may have kept one of them
         self.filters = tuple(one for one in filters_of_warnings() if one not in self._before)
-        self._quiet.__exit__()
+        self._quiet.__exit__(None, None, None)
 
     def reach(self, names: Iterable[str], among: Any) -> set[str]:
         """Return the modules that others need: what they import, and that imports, with the packages of all.
@@ -83,35 +78,17 @@ class Imports:
         return found
 
     def _note(self, importer: object, names: Iterable[str]) -> None:
-        if isinstance(importer, str):
+        if self._is_open and isinstance(importer, str):
             self.of.setdefault(importer, set()).update(names)
 
-    def _register(self, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Callable[..., Any]:
-        self.at_exit.append((str(sys._getframe(1).f_globals.get("__name__")), function, args, kwargs))
-        return function
+    def _registering(self, original: Callable[..., Any]) -> Callable[..., Any]:
+        def register(function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
+            if not self._is_open:
+                return original(function, *args, **kwargs)
+            self.at_exit.append((str(sys._getframe(1).f_globals.get("__name__")), function, args, kwargs))
+            return function
 
-    def _statement(self, original: Callable[..., Any]) -> Callable[..., Any]:
-        def __import__(  # noqa: N807
-            name: str, globals: Any = None, locals: Any = None, fromlist: Any = (), level: int = 0
-        ) -> Any:
-            module = original(name, globals, locals, fromlist, level)
-            if globals:
-                package = globals.get("__package__") or str(globals.get("__name__", "")).rpartition(".")[0]
-                full = resolve_name("." * level + name, package) if level else name
-                found = [full, *(f"{full}.{part}" for part in fromlist or () if f"{full}.{part}" in sys.modules)]
-                self._note(globals.get("__name__"), found)
-            return module
-
-        return __import__
-
-    def _call(self, original: Callable[..., Any]) -> Callable[..., Any]:
-        def import_module(name: str, package: str | None = None) -> Any:
-            module = original(name, package)
-            full = resolve_name(name, package) if package and name.startswith(".") else name
-            self._note(sys._getframe(1).f_globals.get("__name__"), [full])
-            return module
-
-        return import_module
+        return register
 
     def _reading(self, original: Callable[..., Any]) -> Callable[..., Any]:
         def __getitem__(environ: Any, key: Any) -> Any:  # noqa: N807
@@ -124,3 +101,24 @@ class Imports:
             return value
 
         return __getitem__
+
+
+class _Statement:
+    """Stands for the function behind the statement ``import``; pickles as that, should a module keep it."""
+
+    def __init__(self, note: Callable[[object, Iterable[str]], None], original: Callable[..., Any]) -> None:
+        self._note = note
+        self._original = original
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return eval, ("__import__",)
+
+    def __call__(self, name: str, globals: Any = None, locals: Any = None, fromlist: Any = (), level: int = 0) -> Any:
+        """Import, and note who imports what."""
+        module = self._original(name, globals, locals, fromlist, level)
+        if globals:
+            package = globals.get("__package__") or str(globals.get("__name__", "")).rpartition(".")[0]
+            full = resolve_name("." * level + name, package) if level else name
+            parts = [f"{full}.{part}" for part in fromlist or () if f"{full}.{part}" in sys.modules]
+            self._note(globals.get("__name__"), [full, *parts])
+        return module

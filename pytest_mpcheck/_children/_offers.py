@@ -133,7 +133,7 @@ class Offers:
 
     def show(self) -> None:
         """Have them all, in the server, and be no finder: more is about to be imported."""
-        sys.meta_path.remove(self)  # type: ignore[arg-type]
+        sys.meta_path.remove(self)
         sys.modules.update(self._modules)
 
     def hide(self, wanted: Iterable[str]) -> None:
@@ -145,7 +145,7 @@ class Offers:
         self._groups = {name: self._group(name) for name in wanted if name in self._modules}
         for name in self._modules:
             del sys.modules[name]
-        sys.meta_path.insert(0, self)  # type: ignore[arg-type]
+        sys.meta_path.insert(0, self)
 
     def find_spec(
         self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
@@ -157,7 +157,9 @@ class Offers:
         if not all(self._holds(member) for member in group.of_users):
             return None
         if getattr(sys.meta_path[0], "stays_first", False) and sys.meta_path[0] is not self:
-            for member in [member for member in group.modules if member != name]:  # somebody wants to hear of each import
+            for member in [
+                member for member in group.modules if member != name
+            ]:  # somebody wants to hear of each import
                 if member not in sys.modules and not name.startswith(f"{member}."):
                     importlib.import_module(member)
         else:

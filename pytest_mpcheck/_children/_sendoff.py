@@ -1,8 +1,8 @@
 """`SendOff`: what an mp test does for its children that are not forked, whoever starts them.
 
 Guarantees: outside of such a test nothing is replaced, and nothing of `multiprocessing` is imported before a child
-needs it. A child imports nothing of pytest's or pytest-xdist's own program; a user's program goes along as ever. A child
-of the fork server gets the environment and the output of the process that starts it, and what it will import is
+needs it. A child imports nothing of pytest's or pytest-xdist's own program; a user's program goes along as ever. A
+child of the fork server gets the environment and the output of the process that starts it, and what it will import is
 preloaded. Should any of that be impossible, the child starts as it would without us.
 """
 
@@ -43,7 +43,7 @@ class SendOff:
         for name, door in (("SpawnProcess", self._spawning), ("ForkServerProcess", self._serving)):
             owner = getattr(context, name, None)
             if owner is not None:  # pragma: always on Linux
-                self._replace(owner, "_Popen", lambda original, door=door: staticmethod(door(original.__func__)))
+                self._replace(owner, "_Popen", _static(door))
 
     def __exit__(self, *error: object) -> None:
         for (owner, name), (original, replacement) in self._replaced.items():
@@ -109,3 +109,7 @@ class SendOff:
             return prepared
 
         self._replace(spawn, "get_preparation_data", preparing)
+
+
+def _static(make: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    return lambda original: staticmethod(make(original.__func__))

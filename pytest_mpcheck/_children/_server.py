@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from ._keepsakes import keepsakes
 from ._modules import install_finder, remove_finder
 from ._offers import Circumstances, Offers
-from ._request import ANSWER, REQUEST, VARIABLE, Answer, Request
+from ._request import ANSWER, REQUEST, Answer, Request
 from ._trial import Trial
 
 __all__ = ["Server"]
@@ -158,4 +158,3 @@ def _set_environ(wanted: Mapping[str, str]) -> None:
     for key, value in wanted.items():
         if os.environ.get(key) != value:
             os.environ[key] = value
-

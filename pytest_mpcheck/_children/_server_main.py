@@ -5,7 +5,6 @@ It is imported there, once, and nowhere else.
 
 from __future__ import annotations
 
-import multiprocessing.popen_forkserver  # children read their descriptors by it
 import os
 import sys
 

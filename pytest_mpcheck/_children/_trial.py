@@ -38,7 +38,7 @@ _TRACES = {
     "signal_handlers": "sets a handler of a signal",
     "signal_mask": "changes which signals are blocked",
     "locale_settings": "changes the locale",
-    "random_state": "seeds random",
+    "random_state": "seeds random or draws from it",
     "event_loop": "sets a loop of asyncio",
     "context_variables": "sets a context variable",
     "decimal_context": "changes the context of decimal",
@@ -155,7 +155,8 @@ def _reason(name: str, output: int) -> str:
     for word, now in _look():
         for place in {**before[word], **now}:
             if before[word].get(place) != now.get(place):
-                return f"{_TRACES.get(word, 'starts something')}: {shortened(f'{place} {now.get(place, "")}', _TOLD)}"
+                what = _TRACES.get(word, "starts something")
+                return f"{what}: {shortened(' '.join((place, now.get(place, 'is no more'))), _TOLD)}"
     return ""
 
 
@@ -175,4 +176,3 @@ def _has_children() -> bool:
     except ChildProcessError:
         return False
     return True
-
