@@ -49,7 +49,8 @@ def take_preloads(node: Any) -> None:
 def show_preloads(reporter: pytest.TerminalReporter) -> None:
     """Show what could not be preloaded in a section of its own."""
     stash = reporter.config.stash
-    refused = {**stash.setdefault(REFUSED, {})}
+    none: dict[str, str] = {}
+    refused = stash.get(REFUSED, none) | none
     if PRELOAD in stash:
         refused |= stash[PRELOAD].refused
     if refused:

@@ -92,8 +92,6 @@ def test_children_import_what_they_ask_for(
     assert len(servers.read_text().splitlines()) == 2
 
 
-
-
 def environment(*names: str) -> tuple[list[str | None], str, bool]:
     return [os.environ.get(name) for name in names], os.getcwd(), "added" in sys.path
 
@@ -164,21 +162,22 @@ class Project:
 
     def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         self.folder = folder
+        self.name = f"of_{folder.name}"  # what is another one time and again is no longer preloaded
         self._monkeypatch = monkeypatch
         monkeypatch.syspath_prepend(str(folder))
 
     def write(self, text: str, folder: Path | None = None) -> None:
         log = self.folder / "imports"
-        (folder or self.folder).joinpath("of_a_user.py").write_text(
+        (folder or self.folder).joinpath(f"{self.name}.py").write_text(
             f"import os\nwith open({str(log)!r}, 'a') as file:\n    print(os.getpid(), file=file)\n{text}\n"
         )
         log.write_text("")
 
     def module(self) -> ModuleType:
         """Import the module here, from the file that it has now."""
-        self._monkeypatch.delitem(sys.modules, "of_a_user", raising=False)
+        self._monkeypatch.delitem(sys.modules, self.name, raising=False)
         importlib.invalidate_caches()
-        return importlib.import_module("of_a_user")
+        return importlib.import_module(self.name)
 
     def imports(self) -> int:
         return len((self.folder / "imports").read_text().splitlines())
@@ -281,7 +280,7 @@ FAULTS = {
     ),
     "import os\nif os.fork() == 0: os.read(os.pipe()[0], 1)": "starts something: a process runs",
     "import random\nrandom.seed(1)": "seeds random or draws from it: random_state ",
-    "print('hello')": "prints 'hello\\n'",
+    "import os\nos.write(1, b'hello')": "prints 'hello'",
     "raise ValueError('as told')": "raises ValueError: as told",
     "import os\nos._exit(3)": "ends the process (exit code 3)",
     "import os\nos.kill(os.getpid(), 15)": "ends the process (signal 15)",
@@ -331,7 +330,9 @@ def test_what_is_not_preloaded_is_told_once(
         beside="import os\nopen(os.environ['IMPORTS'], 'a').write('x')",
         test_prints=UNSAFE.format(text="print('hello')"),
         test_keeps=UNSAFE.format(text="PID = os.getpid()"),
-        test_starts=UNSAFE.format(text="threading.Thread(target=time.sleep, args=(60,), name='a', daemon=True).start()"),
+        test_starts=UNSAFE.format(
+            text="threading.Thread(target=time.sleep, args=(60,), name='a', daemon=True).start()"
+        ),
         test_fine=UNSAFE.format(text=""),
     )
     result = pytester.runpytest_subprocess("--mp-start-methods=forkserver", "-p", "no:cacheprovider", *args)
@@ -341,7 +342,7 @@ def test_what_is_not_preloaded_is_told_once(
             "=* not preloaded for children of the fork server =*",
             "test_keeps: when it is imported it keeps test_keeps.PID, which is another thing in each process",
             "test_prints: when it is imported it prints 'hello*",
-            "test_starts: when it is imported it leaves a thread running: threads[['a'[]] runs, daemon",
+            "test_starts: when it is imported it leaves a thread running: threads?'a'? runs, daemon",
             "each child that needs them imports them; what to do: *",
         ],
         consecutive=True,
