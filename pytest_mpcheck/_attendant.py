@@ -11,6 +11,7 @@ import pytest
 
 from ._account import NURSERY, PASSED, STARTS, settle, show_output
 from ._config import is_mp_test
+from ._preloading import sending_off
 from ._recordings import HISTORY, begin, close_stage, end, give_up, let_go, set_up_apart
 from ._tracing import traced
 
@@ -41,7 +42,7 @@ class _Attendant:
             return (yield)
         from ._children._starts import record_starts
 
-        with record_starts() as item.stash[STARTS], traced(item):
+        with record_starts() as item.stash[STARTS], sending_off(item), traced(item):
             return (yield)
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)  # the fixtures of the test belong to it

@@ -98,9 +98,11 @@ def pytest_configure_node(node: Any) -> None:
 @pytest.hookimpl(optionalhook=True)
 def pytest_testnodedown(node: Any) -> None:
     from ._leftovers import take_swept
+    from ._preloading import take_preloads
     from ._tracing import take_trouble
 
     take_swept(node)
+    take_preloads(node)
     take_trouble(node)
 
 

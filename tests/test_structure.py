@@ -41,7 +41,17 @@ ROWS = (
     ("_children",),
     ("_checks", "_comparison", "_guard", "_hazards", "_inheritance", "_leaks", "_ordering", "_sweep"),
     (
-        *("_account", "_attendant", "_config", "_docket", "_guarding", "_leftovers", "_recordings", "_time_limit"),
+        *(
+            "_account",
+            "_attendant",
+            "_config",
+            "_docket",
+            "_guarding",
+            "_leftovers",
+            "_preloading",
+            "_recordings",
+            "_time_limit",
+        ),
         *("_tracing", "fixtures"),
     ),
     ("plugin", "__main__"),

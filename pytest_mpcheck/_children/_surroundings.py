@@ -12,7 +12,7 @@ import warnings
 from functools import reduce
 from typing import Any, NamedTuple
 
-__all__ = ["Surroundings", "apply_filters", "look_around"]
+__all__ = ["Surroundings", "add_filters", "apply_filters", "filters_of_warnings", "look_around"]
 
 
 class Surroundings(NamedTuple):
@@ -37,13 +37,25 @@ def look_around(start_method: str) -> Surroundings:
     Args:
         start_method: How it starts.
     """
-    # a free-threaded Python keeps them in a context
-    current: Any = getattr(warnings, "_get_filters", lambda: warnings.filters)()
     filters = tuple(
         (action, text, (category.__module__, category.__qualname__), module, line)
-        for action, text, category, module, line in current
+        for action, text, category, module, line in filters_of_warnings()
     )
     return Surroundings(None if start_method == "fork" else filters, *_levels())
+
+
+def filters_of_warnings() -> list[Any]:
+    """Return the filters of warnings that are in effect, the first one that counts first."""
+    # a free-threaded Python keeps them in a context
+    current: Any = getattr(warnings, "_get_filters", lambda: warnings.filters)()
+    return list(current)
+
+
+def add_filters(filters: tuple[Any, ...]) -> None:
+    """Put filters of warnings before those that are in effect."""
+    current = filters_of_warnings()
+    warnings.resetwarnings()  # so that the registries notice the change
+    warnings.filters.extend([*filters, *current])  # type: ignore[attr-defined]
 
 
 def _levels() -> tuple[tuple[tuple[str, int], ...] | None, int]:

@@ -47,6 +47,7 @@ __all__ = [
     "start_apart",
     "start_clock",
     "start_token",
+    "thread_count",
     "tree_of",
     "umask",
     "uncollected",
@@ -240,6 +241,13 @@ def ignored_signals() -> frozenset[int]:
     from . import _proc_self
 
     return _proc_self.ignored_signals()
+
+
+def thread_count() -> int:
+    """Return how many threads this process has, those that Python knows nothing of included."""
+    from . import _proc_self
+
+    return _proc_self.thread_count()
 
 
 def umask() -> int:
