@@ -24,6 +24,7 @@ from ._config import (
 from ._errors import BadSetting
 from ._leftovers import show_swept, sweep, take_swept
 from ._recordings import HISTORY, begin, close_stage, end, give_up, let_go, prepare, set_up_apart
+from ._script_items import add_script_options, collect_scripts
 from ._time_limit import watch_time_limit
 from ._tracing import hand_trace_over, open_trace, show_trace, take_trouble, traced, write_trace
 from .fixtures import (
@@ -56,6 +57,7 @@ __all__ = [
 def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginManager) -> None:
     answer_to_both_names(pluginmanager)
     add_options(parser)
+    add_script_options(parser)
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -65,6 +67,7 @@ def pytest_configure(config: pytest.Config) -> None:
     if settings.guard != "off":
         run.watch()
     open_trace(config)
+    collect_scripts(config)
 
 
 @pytest.hookimpl(wrapper=True, trylast=True)  # inside of whoever tells the world that the session is over

@@ -38,13 +38,23 @@ ROWS = (
     ("_platforms", "_settings", "_words", "_event_words", "_process_words"),
     ("_autopsy", "_deadlocks", "_findings", "_history", "_keeper", "_linearizability", "_probes", "_trace", "models"),
     ("_children",),
-    ("_checks", "_comparison", "_guard", "_hazards", "_inheritance", "_leaks", "_ordering", "_sweep"),
-    ("_account", "_config", "_leftovers", "_recordings", "_time_limit", "_tracing", "fixtures"),
+    ("_checks", "_comparison", "_guard", "_hazards", "_inheritance", "_leaks", "_ordering", "_scripts", "_sweep"),
+    ("_account", "_config", "_leftovers", "_recordings", "_script_items", "_time_limit", "_tracing", "fixtures"),
     ("plugin", "__main__"),
 )
 """The strata, lowest first; the modules of one row may know each other."""
 
-WITH_PYTEST = ("_account", "_config", "_leftovers", "_recordings", "_time_limit", "_tracing", "fixtures", "plugin")
+WITH_PYTEST = (
+    "_account",
+    "_config",
+    "_leftovers",
+    "_recordings",
+    "_script_items",
+    "_time_limit",
+    "_tracing",
+    "fixtures",
+    "plugin",
+)
 
 
 def module_names() -> list[str]:

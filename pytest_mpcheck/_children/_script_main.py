@@ -1,8 +1,9 @@
 """Runs a script as `__main__` under a start method; started by its path, as the first thing in a fresh interpreter.
 
-``python .../_script_main.py LIFELINE START_METHOD STATION MANNER FOLDER NAME SCRIPT [ARG ...]``: LIFELINE is a descriptor
-whose far end closes when the process of the test is gone, or -1; STATION is how the paths of the script's files begin;
-MANNER is ``plain``, ``watched`` or ``imported``; FOLDER goes first on `sys.path`, and NAME is `sys.argv[0]`.
+``python .../_script_main.py LIFELINE START_METHOD STATION MANNER FOLDER NAME SCRIPT [ARG ...]``: LIFELINE is a
+descriptor whose far end closes when the process of the test is gone, or -1; STATION is how the paths of the script's
+files begin; MANNER is ``plain``, ``watched`` or ``imported``; FOLDER goes first on `sys.path`, and NAME is
+`sys.argv[0]`.
 
 The script finds what it would find under ``python SCRIPT``: a module `__main__` with its own file, so that children
 started by spawn and forkserver import it again as they do outside of any test; its folder first on `sys.path`; its own
