@@ -49,7 +49,8 @@ def unified(names: tuple[str, str], there: Lines, here: Lines, contrast: TextCon
     merged = list(added[0])
     for number, line in enumerate(common, 1):
         merged += [line, *added[number]]
-    return _shortened(list(difflib.unified_diff(there, merged, *names, lineterm="")))
+    beyond = [f"--- {names[0]}", f"+++ {names[1]}", f"(what differs lies beyond the first {_MOST_READ:,} lines)"]
+    return _shortened(list(difflib.unified_diff(there, merged, *names, lineterm="")) or beyond)
 
 
 def _shortened(lines: Sequence[str]) -> list[str]:

@@ -23,7 +23,7 @@ from ._run import Run, starts_of
 
 __all__ = ["Laboratory"]
 
-_OUR_FRAME = re.compile(r'  File "[^"\n]*_script_main\.py", line .*\n(?:    .*\n)*')
+_OUR_FRAME = re.compile(r'^([ |]*)File "[^"\n]*_script_main\.py", line .*\n(?:\1  .*\n)*', re.MULTILINE)
 """A frame of what runs a script, which nobody wants to see in its tracebacks."""
 
 

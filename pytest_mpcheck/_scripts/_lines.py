@@ -36,6 +36,9 @@ _NAMES = re.compile(r"\b(?:Fork|Spawn|ForkServer)(?=(?:Process|PoolWorker|Contex
 
 _WORKER = re.compile(r"\b(PoolWorker|Process)-\d+(?::\d+)*")
 
+_MOST_TORN = 1_000
+"""How many lines are looked for in what is torn."""
+
 _NUMBER = re.compile(r"0[xX][0-9a-fA-F]+|\d+(?:\.\d+)?(?:[eE][-+]?\d+)?")
 
 _TRACEBACK = re.compile(r"[\s|+]*(?:Exception Group )?Traceback \(most recent call last\):$")
@@ -80,13 +83,23 @@ def varying(runs: Sequence[Lines]) -> Varying:
     """Find out what varies between runs under one start method: process ids, times, results of a race."""
     found: dict[str, frozenset[int]] = {}
     for one, other in pairwise(Counter(run) for run in runs):
-        for template in _templates_of_difference(one, other):
-            here, there = ([line for line in side.elements() if _template(line) == template] for side in (one, other))
-            found = merged([found, {template: _positions(here, there)}])
+        sides = [tuple(side.elements()) for side in (one - other, other - one)]
+        here, there = map(_by_template, sides)
+        for template in here.keys() | there.keys():
+            positions = _positions(here.get(template, []), there.get(template, []))
+            found[template] = found.get(template, frozenset()) | positions
         # numbers that only change places between lines: none of them tells anything
-        rest = [Counter(keyed(tuple(side.elements()), found)) for side in (one, other)]
-        for template in {_template(line) for line in _templates_of_difference(*rest)}:
-            found[template] = frozenset(range(template.count("#")))
+        rest = [Counter(keyed(side, found)) for side in sides]
+        for template in map(_template, (rest[0] - rest[1]) + (rest[1] - rest[0])):
+            if template in here and template in there:
+                found[template] = frozenset(range(template.count("#")))
+    return found
+
+
+def _by_template(lines: Lines) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for line in lines:
+        found.setdefault(_template(line), []).append(line)
     return found
 
 
@@ -97,10 +110,6 @@ def merged(several: Iterable[Varying]) -> dict[str, frozenset[int]]:
         for template, positions in one.items():
             found[template] = found.get(template, frozenset()) | positions
     return found
-
-
-def _templates_of_difference(one: Counter[str], other: Counter[str]) -> set[str]:
-    return {_template(line) for line in (one - other) + (other - one)}
 
 
 def _positions(here: Iterable[str], there: Iterable[str]) -> frozenset[int]:
@@ -181,6 +190,8 @@ def _always(these: Iterable[Lines], those: Iterable[Lines]) -> Counter[str]:
 
 def _makes_up(whole: Counter[str], torn: Counter[str]) -> bool:
     """Return whether lines are the pieces of others: each of these is there in one piece, and nothing is left over."""
+    if whole.total() > _MOST_TORN:
+        return False
     text = "\n".join(torn.elements())
     for line in sorted(whole.elements(), key=len, reverse=True):
         if line not in text:

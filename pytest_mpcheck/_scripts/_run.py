@@ -56,16 +56,16 @@ class Run:
 
 def starts_of(notes: str) -> tuple[Start, ...]:
     """Read the notes of a script that was watched; see `_script_starts`."""
-    started: list[tuple[int, str]] = []
-    ends: dict[tuple[int, str], int] = {}
+    started: list[Start] = []
+    latest: dict[str, int] = {}  # by pid, which another process may get later
     for line in notes.splitlines():
         match line.split(" "):
-            case ["start", pid, method] if pid.isdecimal():
-                started.append((int(pid), method))
-            case ["end", pid, code] if pid.isdecimal() and code.lstrip("-").isdecimal():
-                latest = next((one for one in reversed(started) if one[0] == int(pid)), None)
-                if latest is not None:
-                    ends.setdefault(latest, int(code))
+            case ["start", pid, method]:
+                latest[pid] = len(started)
+                started.append(Start(method, None))
+            case ["end", pid, code] if pid in latest and code.lstrip("-").isdecimal():
+                started[latest[pid]] = Start(started[latest[pid]].method, int(code))
+                del latest[pid]
             case _:  # whatever else stands there was written by the program
                 pass
-    return tuple(Start(method, ends.get((pid, method))) for pid, method in started)
+    return tuple(started)

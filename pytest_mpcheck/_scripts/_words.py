@@ -162,7 +162,8 @@ def _notes(program: Program, experiment: Experiment, contrasts: Mapping[str, Con
     runs = [run for runs in experiment.runs.values() for run in runs]
     codes = {run.exitcode for run in runs}
     if len(codes) == 1 and (code := codes.pop()) != 0:
-        yield from ("", f"It fails alike under every start method: {_how(code)}")
+        alike = " alike under every start method" if len(experiment.runs) > 1 else ""
+        yield from ("", f"It fails{alike}: {_how(code)}")
         yield from (f"    {line}" for line in tail(runs[0].stuck or runs[0].stderr).splitlines())
 
 
