@@ -177,9 +177,9 @@ def _about_runs(experiment: Experiment, contrasts: Mapping[str, Contrast]) -> It
             yield f"under {method} it started its processes by {', '.join(used)}: it chooses the start method itself"
     first = experiment.runs[experiment.reference][0]
     lines, varies = output_lines(first.stdout), experiment.varies[0]
-    numbers = dict.fromkeys(key for line, key in zip(lines, keyed(lines, varies), strict=True) if line != key)
+    numbers = sorted({key for line, key in zip(lines, keyed(lines, varies), strict=True) if line != key})
     if numbers:
-        few = ", ".join(map(repr, list(numbers)[:3])) + (" ..." if len(numbers) > 3 else "")
+        few = ", ".join(map(repr, numbers[:3])) + (" ..." if len(numbers) > 3 else "")
         yield f"numbers vary from run to run under one start method, and were not compared: {few}"
     if any(not positions for positions in varies.values()):
         yield "not every run under one start method printed the same lines; those that it did not were not compared"
