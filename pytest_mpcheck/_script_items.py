@@ -15,30 +15,16 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from ._config import RUN, SETTINGS
+from ._config import SETTINGS, run_of
 from ._platforms import available_kinds
 
 if TYPE_CHECKING:
     from ._scripts._experiment import Experiment
     from ._scripts._program import Program
 
-__all__ = ["add_script_options", "collect_scripts"]
+__all__ = ["collect_scripts"]
 
 _BLOCKS = ("auto", "page", "each")
-
-
-def add_script_options(parser: pytest.Parser) -> None:
-    """Declare the option and the ini values."""
-    parser.getgroup("mpcheck").addoption(
-        "--mp-scripts",
-        metavar="GLOB",
-        action="append",
-        help="also run these scripts, notebooks (.ipynb) and pages in Markdown, as programs under each start method, "
-        "and "
-        "fail where one does not do the same as under the first; may be given several times",
-    )
-    parser.addini("mp_scripts", "as --mp-scripts, from the folder of the ini file; a pattern a line", type="linelist")
-    parser.addini("mp_script_blocks", "which blocks of a page make a program: auto, page or each", default="auto")
 
 
 def collect_scripts(config: pytest.Config) -> None:
@@ -57,8 +43,6 @@ def collect_scripts(config: pytest.Config) -> None:
         )
     asked = _found(config, config.getoption("mp_scripts") or (), config.invocation_params.dir)
     usual = _found(config, config.getini("mp_scripts"), config.inipath.parent if config.inipath else config.rootpath)
-    if not asked and not usual:
-        return
     config.pluginmanager.register(_Collection(frozenset((*asked, *usual)), blocks), "mpcheck-scripts")
     arguments = [_path_of(config, argument) for argument in config.args]
     if not any(path in asked or path in usual for path in arguments):
@@ -186,7 +170,7 @@ class ScriptItem(pytest.Item):
         program, experiment = self._program, self._experiment
         if program is None or experiment is None:
             pytest.fail(self._obstacle, pytrace=False)
-        laboratory = Laboratory(self.config.stash[RUN].new_scope, self.config.stash[SETTINGS].timeout)
+        laboratory = Laboratory(run_of(self.config).new_scope, self.config.stash[SETTINGS].timeout)
         try:
             contrast = experiment.look(
                 self._start_method, lambda start_method, manner: laboratory.run(program, (), start_method, manner)
