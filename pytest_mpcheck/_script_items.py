@@ -36,13 +36,13 @@ def collect_scripts(config: pytest.Config) -> None:
     Raises:
         pytest.UsageError: A pattern of the command line names nothing, or a value makes no sense.
     """
+    ini = f" in {config.inipath}" if config.inipath else ""
     blocks = config.getini("mp_script_blocks")
     if blocks not in _BLOCKS:
-        raise pytest.UsageError(
-            f"mp_script_blocks {blocks!r} from {config.inipath} is none: give one of {', '.join(_BLOCKS)}"
-        )
-    asked = _found(config, config.getoption("mp_scripts") or (), config.invocation_params.dir)
-    usual = _found(config, config.getini("mp_scripts"), config.inipath.parent if config.inipath else config.rootpath)
+        raise pytest.UsageError(f"unknown {blocks!r} from ini mp_script_blocks{ini}: there is {', '.join(_BLOCKS)}")
+    asked = _found(config.getoption("mp_scripts") or (), config.invocation_params.dir, "command line --mp-scripts")
+    folder = config.inipath.parent if config.inipath else config.rootpath
+    usual = _found(config.getini("mp_scripts"), folder, f"ini mp_scripts{ini}")
     config.pluginmanager.register(_Collection(frozenset((*asked, *usual)), blocks), "mpcheck-scripts")
     arguments = [_path_of(config, argument) for argument in config.args]
     if not any(path in asked or path in usual for path in arguments):
@@ -51,16 +51,15 @@ def collect_scripts(config: pytest.Config) -> None:
         config.args += [str(path) for path in wanted if not any(path.is_relative_to(one) for one in arguments)]
 
 
-def _found(config: pytest.Config, patterns: Iterable[str], folder: Path) -> tuple[Path, ...]:
+def _found(patterns: Iterable[str], folder: Path, origin: str) -> tuple[Path, ...]:
     found: dict[Path, None] = {}
     for pattern in patterns:
         names = sorted(glob.glob(pattern, root_dir=folder, recursive=True))
         paths = [path for name in names if (path := Path(os.path.abspath(folder / name))).is_file()]
         if not paths:
             raise pytest.UsageError(
-                f"--mp-scripts or mp_scripts: no file matches {pattern!r} (looked in {folder}); what to do: give a "
-                "pattern "
-                f"of files, such as 'examples/*.py' or 'docs/**/*.md'"
+                f"pattern {pattern!r} from {origin} matches no file (looked in {folder}): give one that does, such as "
+                f"'examples/*.py' or 'docs/**/*.md'"
             )
         found |= dict.fromkeys(paths)
     return tuple(found)

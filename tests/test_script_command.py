@@ -321,10 +321,20 @@ def test_what_is_collected(project: pytest.Pytester) -> None:
     assert items() == [*good, *it]
     assert items("tests/test_it.py") == it
     assert items("programs") == good
-    project.makeini("[pytest]\nmp_scripts = nothing*\n")
-    assert items(status=4) == []
-    project.makeini("[pytest]\nmp_script_blocks = some\n")
-    assert items(status=4) == []
+    for ini, says in (
+        (
+            "mp_scripts = nothing*",
+            "pattern 'nothing*' from ini mp_scripts in *tox.ini matches no file (looked in *): give",
+        ),
+        (
+            "mp_scripts = *\nmp_script_blocks = some",
+            "unknown 'some' from ini mp_script_blocks in *: there is auto, page, e",
+        ),
+    ):
+        project.makeini(f"[pytest]\n{ini}\n")
+        result = project.runpytest_inprocess()
+        assert result.ret == pytest.ExitCode.USAGE_ERROR
+        result.stderr.fnmatch_lines([f"ERROR: {says}*"])
 
 
 def test_start_method_that_is_not_here_is_skipped(project: pytest.Pytester) -> None:
