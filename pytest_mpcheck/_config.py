@@ -105,8 +105,8 @@ def add_options(parser: pytest.Parser) -> None:
         "--mp-scripts",
         metavar="GLOB",
         action="append",
-        help="also run these scripts, notebooks (.ipynb) and pages in Markdown as programs under each start method; one "
-        "fails where it does not do what it does under the first of them; may be given several times",
+        help="also run these scripts, notebooks (.ipynb) and pages in Markdown as programs under each start method; "
+        "one fails where it does not do what it does under the first of them; may be given several times",
     )
     parser.addini("mp_start_methods", "as --mp-start-methods", type="args", default=None)
     parser.addini("mp_timeout", "as --mp-timeout", default=None)

@@ -182,6 +182,16 @@ def test_page_has_programs_with_its_own_line_numbers(compare: Compare) -> None:
     assert (status, text.partition(" (")[0]) == (0, "some.md under fork")
 
 
+def test_example_of_the_page(compare: Compare) -> None:
+    page = (Path(__file__).parents[1] / "docs" / "scripts.md").read_text(encoding="utf-8")
+    example = page.partition("```python\n")[2].partition("```")[0]
+    shown = page.partition("$ python -m pytest_mpcheck script ")[2].partition("```")[0].splitlines()
+    name, *words = shown[0].split()
+    status, text = compare(name, example, *words)
+    assert status == 1
+    assert [line.rstrip() for line in text.splitlines()[1:-1]] == shown[2:]
+
+
 def test_program_that_never_ends(compare: Compare) -> None:
     text = "import multiprocessing, time\nif multiprocessing.get_start_method() == 'spawn':\n    time.sleep(600)\n"
     status, text = compare("some.py", text, "--start-methods=fork,spawn", "--timeout=1")
