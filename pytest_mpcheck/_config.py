@@ -110,6 +110,13 @@ def add_options(parser: pytest.Parser) -> None:
         help="write the history of every mp test to this file, as Chrome trace events: open it in Perfetto "
         "(https://ui.perfetto.dev) or chrome://tracing",
     )
+    group.addoption(
+        "--mp-scripts",
+        metavar="GLOB",
+        action="append",
+        help="also run these scripts, notebooks (.ipynb) and pages in Markdown as programs under each start method; "
+        "one fails where it does not do what it does under the first of them; may be given several times",
+    )
     parser.addini("mp_start_methods", "as --mp-start-methods", type="args", default=None)
     parser.addini("mp_timeout", "as --mp-timeout", default=None)
     parser.addini("mp_platform", "as --mp-platform", default=None)
@@ -118,6 +125,8 @@ def add_options(parser: pytest.Parser) -> None:
         "mp_allow", "findings of the guard not to be told, such as thread-leak: *pytest-timeout*", type="linelist"
     )
     parser.addini("mp_history_limit", "how large the history of a process may become, such as 64MB", default=None)
+    parser.addini("mp_scripts", "as --mp-scripts, from the folder of the ini file; a pattern a line", type="linelist")
+    parser.addini("mp_script_blocks", "which blocks of a page make a program: auto, page or each", default="auto")
     parser.addini("mp_keep", "patterns of names and command lines of processes to leave alone", type="linelist")
 
 

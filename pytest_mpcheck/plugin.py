@@ -71,6 +71,10 @@ def pytest_configure(config: pytest.Config) -> None:
         from ._tracing import open_trace
 
         open_trace(config)
+    if config.getoption("mp_scripts") or config.getini("mp_scripts"):
+        from ._script_items import collect_scripts
+
+        collect_scripts(config)
 
 
 @pytest.hookimpl(wrapper=True, trylast=True)  # inside of whoever tells the world that the session is over

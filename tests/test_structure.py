@@ -39,20 +39,10 @@ ROWS = (
     ("_findings", "_platforms", "_settings", "_words", "_event_words", "_process_words"),
     ("_autopsy", "_deadlocks", "_history", "_keeper", "_linearizability", "_probes", "_trace", "models"),
     ("_children",),
-    ("_checks", "_comparison", "_guard", "_hazards", "_inheritance", "_leaks", "_ordering", "_sweep"),
+    ("_checks", "_comparison", "_guard", "_hazards", "_inheritance", "_leaks", "_ordering", "_scripts", "_sweep"),
     (
-        *(
-            "_account",
-            "_attendant",
-            "_config",
-            "_docket",
-            "_guarding",
-            "_leftovers",
-            "_preloading",
-            "_recordings",
-            "_time_limit",
-        ),
-        *("_tracing", "fixtures"),
+        *("_account", "_attendant", "_config", "_docket", "_guarding", "_leftovers", "_preloading", "_recordings"),
+        *("_script_items", "_sweeping", "_time_limit", "_tracing", "fixtures"),
     ),
     ("plugin", "__main__"),
 )
