@@ -34,6 +34,7 @@ __all__ = [
     "is_mp_test",
     "mark_of",
     "new_run",
+    "part_sweep_from_paths",
     "read_settings",
 ]
 
@@ -48,6 +49,9 @@ SETTINGS = pytest.StashKey[Settings]()
 
 RUN = pytest.StashKey[Run]()
 """Where the configuration keeps what the run has started."""
+
+SWEEP = "--mp-sweep"
+"""The option, whose value may be left out."""
 
 MARKER = (
     "mp(start_methods=None, backends=None, timeout=None): the test starts processes; run it under these start methods "
@@ -102,12 +106,38 @@ def add_options(parser: pytest.Parser) -> None:
         help="write the history of every mp test to this file, as Chrome trace events: open it in Perfetto "
         "(https://ui.perfetto.dev) or chrome://tracing",
     )
+    group.addoption(
+        SWEEP,
+        metavar="METHODS",
+        nargs="?",
+        const="all",
+        help="run every test that starts processes through the default context of multiprocessing again, under each of "
+        "these start methods (all, when none is named) that is not the default, and tell what differs",
+    )
     parser.addini("mp_start_methods", "as --mp-start-methods", type="args", default=None)
     parser.addini("mp_timeout", "as --mp-timeout", default=None)
     parser.addini("mp_platform", "as --mp-platform", default=None)
     parser.addini("mp_guard", "as --mp-guard", default=None)
     parser.addini("mp_history_limit", "how large the history of a process may become, such as 64MB", default=None)
     parser.addini("mp_keep", "patterns of names and command lines of processes to leave alone", type="linelist")
+
+
+def part_sweep_from_paths(early: pytest.Config, args: list[str]) -> None:
+    """Let ``--mp-sweep tests`` mean all start methods and the folder ``tests``; argparse would take that for the value.
+
+    Args:
+        early: The configuration, before the first conftest is looked for.
+        args: The command line, which is changed.
+    """
+    options = args[: args.index("--")] if "--" in args else args
+    if SWEEP not in options[:-1]:
+        return
+    place = options.index(SWEEP)
+    path = args[place + 1]
+    if not path.startswith("-") and not set(path.split(",")) <= {*START_METHODS, "all"}:
+        args[place] = f"{SWEEP}=all"
+        early.known_args_namespace.mp_sweep = "all"
+        early.known_args_namespace.file_or_dir.insert(0, path)
 
 
 def read_settings(config: pytest.Config) -> Settings:
@@ -128,8 +158,9 @@ def read_settings(config: pytest.Config) -> Settings:
             raw[name] = (",".join(value) if isinstance(value, list) else value), origin
     if "guard" not in raw and not NAMES.isdisjoint(config.getoption("plugins")):
         raw["guard"] = "warn", "command line -p"
-    if config.getoption("mp_trace") is not None:
-        raw["trace"] = config.getoption("mp_trace"), "command line --mp-trace"
+    for name in ("trace", "sweep"):
+        if config.getoption(f"mp_{name}") is not None:
+            raw[name] = config.getoption(f"mp_{name}"), f"command line --mp-{name}"
     for name in ("keep", "history_limit"):
         if value := config.getini(f"mp_{name}"):
             raw[name] = value, f"ini mp_{name}{f' in {config.inipath}' if config.inipath else ''}"

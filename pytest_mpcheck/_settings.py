@@ -61,6 +61,8 @@ class Settings:
         keep: Patterns of the processes that no guard ends.
         trace: The file to write the history of the run to, as an absolute path; empty for none.
         history_limit: How large the history of a process may become, in bytes.
+        sweep: The start methods that tests of the default context are run again under, as `start_methods`; empty for
+            none.
     """
 
     start_methods: tuple[str, ...]
@@ -70,6 +72,7 @@ class Settings:
     keep: tuple[str, ...] = ()
     trace: str = ""
     history_limit: int = DEFAULT_HISTORY_LIMIT
+    sweep: tuple[str, ...] = ()
 
     @property
     def offer(self) -> Offer:
@@ -132,8 +135,9 @@ def parse_settings(raw: Mapping[str, tuple[object, str]]) -> Settings:
     Raises:
         BadSetting: A value makes no sense.
     """
-    methods, timeout, platform, guard, keep, limit, trace = (
-        raw.get(name) for name in ("start_methods", "timeout", "platform", "guard", "keep", "history_limit", "trace")
+    methods, timeout, platform, guard, keep, limit, trace, sweep = (
+        raw.get(name)
+        for name in ("start_methods", "timeout", "platform", "guard", "keep", "history_limit", "trace", "sweep")
     )
     return Settings(
         start_methods=_names(*methods, (*START_METHODS, "all", "default"), "start method") if methods else ("all",),
@@ -143,6 +147,7 @@ def parse_settings(raw: Mapping[str, tuple[object, str]]) -> Settings:
         keep=_patterns(*keep) if keep else (),
         trace=_new_file(*trace) if trace else "",
         history_limit=_size(*limit) if limit else DEFAULT_HISTORY_LIMIT,
+        sweep=_names(*sweep, (*START_METHODS, "all"), "start method") if sweep else (),
     )
 
 

@@ -19,6 +19,7 @@ from ._config import (
     is_mp_test,
     mark_of,
     new_run,
+    part_sweep_from_paths,
     read_settings,
 )
 from ._errors import BadSetting
@@ -58,6 +59,11 @@ def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginMa
     add_options(parser)
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_load_initial_conftests(early_config: pytest.Config, args: list[str]) -> None:
+    part_sweep_from_paths(early_config, args)
+
+
 def pytest_configure(config: pytest.Config) -> None:
     settings = config.stash[SETTINGS] = read_settings(config)
     config.addinivalue_line("markers", MARKER)
@@ -65,6 +71,10 @@ def pytest_configure(config: pytest.Config) -> None:
     if settings.guard != "off":
         run.watch()
     open_trace(config)
+    if settings.sweep and not config.option.collectonly:
+        from ._sweeping import Sweeper
+
+        config.pluginmanager.register(Sweeper(config), "mpcheck-sweep")
 
 
 @pytest.hookimpl(wrapper=True, trylast=True)  # inside of whoever tells the world that the session is over

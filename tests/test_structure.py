@@ -39,12 +39,15 @@ ROWS = (
     ("_autopsy", "_deadlocks", "_findings", "_history", "_keeper", "_linearizability", "_probes", "_trace", "models"),
     ("_children",),
     ("_checks", "_comparison", "_guard", "_hazards", "_inheritance", "_leaks", "_ordering", "_sweep"),
-    ("_account", "_config", "_leftovers", "_recordings", "_time_limit", "_tracing", "fixtures"),
+    (
+        *("_account", "_config", "_leftovers", "_recordings", "_sweep_fixtures", "_sweep_reports", "_sweeping"),
+        *("_time_limit", "_tracing", "fixtures"),
+    ),
     ("plugin", "__main__"),
 )
 """The strata, lowest first; the modules of one row may know each other."""
 
-WITH_PYTEST = ("_account", "_config", "_leftovers", "_recordings", "_time_limit", "_tracing", "fixtures", "plugin")
+WITH_PYTEST = (*ROWS[5], "plugin")
 
 
 def module_names() -> list[str]:
