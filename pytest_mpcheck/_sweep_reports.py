@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import traceback
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,7 +13,7 @@ import pytest
 from ._excerpts import RAISED, reason_of, shortened
 from ._sweep._causes import cause_of
 from ._sweep._facts import FAILED, IDLE, PASSED, PINNED, SKIPPED, Ran
-from ._sweep._words import name_of_run, remedy_of
+from ._sweep._words import found_of, name_of_run, remedy_of
 
 __all__ = ["Told", "facts_of", "from_data", "log", "renamed", "set_last_failed", "to_data"]
 
@@ -63,7 +63,9 @@ def facts_of(told: Told, method: str, *, hung: float = 0.0, is_pinned: bool = Fa
         printed = "\n".join(content for name, content in _sections(told.reports) if "stderr" in name)
         error = "" if hung or told.error is None else "\n".join(_chain(told.error))
         name = type(told.error).__name__ if told.error is not None else ""
-        cause = cause_of(error, printed, hung=bool(hung))
+        cause, line = cause_of(error, printed, hung=bool(hung))
+        if line:
+            text = f"{text.splitlines()[0] if text else name}; a child: {line}"
         return Ran(method, FAILED, failed.when, name, text, hung, cause)
     if any(report.skipped for report in told.reports):
         return Ran(method, SKIPPED)
@@ -95,7 +97,7 @@ def from_data(config: pytest.Config, data: Iterable[Any]) -> list[pytest.TestRep
     return [config.hook.pytest_report_from_serializable(config=config, data=one) for one in data]
 
 
-def log(session: pytest.Session, runs: Iterable[list[pytest.TestReport]]) -> None:
+def log(session: pytest.Session, runs: Sequence[list[pytest.TestReport]]) -> None:
     """Let pytest and all its plugins hear of runs that differ, as if each were a test of its own.
 
     Args:
@@ -106,6 +108,10 @@ def log(session: pytest.Session, runs: Iterable[list[pytest.TestReport]]) -> Non
         pytest.Session.Failed: These are as many failures as the run may have.
     """
     hook, collected = session.config.hook, session.testscollected
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    if runs and reporter is not None and session.config.get_verbosity() >= 0:
+        reporter.write("\n" if session.config.pluginmanager.has_plugin("dsession") else "")
+        reporter.write_line(found_of(len(runs)))
     try:
         for reports in runs:
             session.testscollected += 1  # or its progress would be more than all

@@ -10,7 +10,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from threading import active_count
 from typing import Any
 
@@ -21,12 +21,13 @@ from ._config import SETTINGS, mark_of
 from ._platforms import available_kinds
 from ._records import ProcessId
 from ._settings import START_METHODS
-from ._sweep._causes import differs, is_repeatable, judged, needs_control
+from ._sweep._causes import HUNG, differs, is_repeatable, judged, needs_control
 from ._sweep._default import chosen, pretended
 from ._sweep._facts import FAILED, Ran, Swept, Test
 from ._sweep._ledger import Ledger
 from ._sweep._limit import Limit, can_be_kept
 from ._sweep._remains import end, finalizers
+from ._sweep._state import State
 from ._sweep._words import heading_of, lines_of
 from ._sweep_fixtures import Starters
 from ._sweep_reports import Told, facts_of, from_data, log, renamed, set_last_failed, to_data
@@ -38,6 +39,8 @@ _KEY = "mpcheck_sweep"
 
 _PATIENCE = 10
 """How many times as long as the first run another one may take, if that is longer than the deadline of all waits."""
+
+_LIMIT = "the limit (--mp-timeout, or that of pytest-timeout)"
 
 _NO_TIMER = (
     "a test that hangs under another start method could not be ended here; what to do: run pytest in the main thread, "
@@ -89,6 +92,7 @@ class Sweeper:
         self._started: list[ProcessId] = []
         self._told = Told()
         self._limit: Limit | None = None
+        self._state = State(())
         self._lost: list[str] = []
         self._has_ended = False
 
@@ -101,10 +105,10 @@ class Sweeper:
         self._has_ended = True
         if hasattr(self._config, "workerinput"):
             data = {name: [to_data(self._config, one) for one in runs] for name, runs in self._reports.items()}
-            self._config.workeroutput[_KEY] = self._swept.as_data(), data
+            self._config.workeroutput[_KEY] = self._swept.as_data(), data  # type: ignore[attr-defined]
             return result
         session.testsfailed += len(self._lost)
-        log(session, (reports for nodeid in sorted(self._reports) for reports in self._reports[nodeid]))
+        log(session, [reports for nodeid in sorted(self._reports) for reports in self._reports[nodeid]])
         return result
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
@@ -126,7 +130,9 @@ class Sweeper:
         with warnings.catch_warnings():
             if active_count() > 1:  # pytest-xdist's, say; no business of a test's that forks for once
                 warnings.filterwarnings("ignore", r"This process \(pid=\d+\) is multi-threaded", DeprecationWarning)
-            with self._limit.kept(), self._ledger.of(self._starters.begin()):
+            uses = self._starters.begin()
+            uses.look = self._state.look
+            with self._limit.kept(), self._ledger.of(uses):
                 runtestprotocol(item, log=False, nextitem=nextitem)
         return True
 
@@ -262,9 +268,10 @@ class Sweeper:
         item._report_sections.clear()
         seconds = max(mark_of(item).timeout or self._config.stash[SETTINGS].timeout, _PATIENCE * candidate.seconds)
         self._told = Told()
+        self._state = State([getattr(item, "obj", None)])
         limit = self._limit = Limit(
             seconds,
-            lambda: processes_of(item),
+            lambda: processes_of(item, _LIMIT),
             lambda: end(self._starters.all()[0].started, known),
             is_debugging,
             _hung,
@@ -284,6 +291,8 @@ class Sweeper:
             is_pinned=uses[0].chose or chosen() != method,
             is_idle=not any(one.starts for one in uses),
         )
+        if run.outcome == FAILED and method != "fork" and run.cause in ("", HUNG):
+            run = replace(run, state=self._state.missing())
         if method == candidate.runs[0].method:
             candidate.control = run
         else:

@@ -40,8 +40,13 @@ def is_debugging() -> bool:
     return bool(is_debugging())
 
 
-def processes_of(item: pytest.Item) -> str:
-    """Tell what the processes of a test are doing; empty when there are none."""
+def processes_of(item: pytest.Item, limit: str = "the limit of pytest-timeout") -> str:
+    """Tell what the processes of a test are doing; empty when there are none.
+
+    Args:
+        item: The test.
+        limit: What to raise, should they need more time.
+    """
     from ._autopsy._examination import examine_descendants
     from ._history._held import held_words
     from ._process_words import time_limit_words
@@ -50,7 +55,7 @@ def processes_of(item: pytest.Item) -> str:
     known = (starts.known if starts else {}) | (nursery.known() if nursery else {})
     processes = examine_descendants(known)
     held = [f"pid {one.process.pid}: {line}" for one in processes for line in held_words(one.process)]
-    return time_limit_words(nursery.recollection.tell(processes) if nursery else processes, held)
+    return time_limit_words(nursery.recollection.tell(processes) if nursery else processes, held, limit)
 
 
 def _write_down(item: pytest.Item, text: str) -> None:

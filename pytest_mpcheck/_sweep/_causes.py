@@ -52,7 +52,10 @@ CAUSES = {
         "its failure shows what its processes were waiting for: give waits a time limit, and look at the exit codes of "
         "children before waiting for their answers"
     ),
-    RESULT: "see its failure; docs/isolation.md has what a child gets from its parent under each start method",
+    RESULT: (
+        "see its failure; the page Isolation of the documentation has what a child gets from its parent under each "
+        "start method"
+    ),
 }
 """Why a run fails under one start method and not under another, and what to do about it."""
 
@@ -72,7 +75,7 @@ _NOTHING_TO_READ = re.compile(r"\bEOFError\b|pickle data was truncated|BrokenPip
 """What it says there when the parent has given up, or has ended."""
 
 
-def cause_of(error: str, printed: str, *, hung: bool) -> str:
+def cause_of(error: str, printed: str, *, hung: bool) -> tuple[str, str]:
     """Tell from what a run that failed has raised and printed why it did, as far as that alone tells it.
 
     Args:
@@ -81,16 +84,19 @@ def cause_of(error: str, printed: str, *, hung: bool) -> str:
         hung: Whether it had to be ended.
 
     Returns:
-        One of `CAUSES`; empty when it takes other runs to tell.
+        One of `CAUSES`, empty when it takes other runs to tell; and what was printed that tells it, empty when the
+        exception does.
     """
-    for text in (error, "\n".join(line for line in printed.splitlines() if not _is_source(line))):
-        if _PICKLE.search(text):
-            return PICKLE
-        if _IMPORT.search(text):
-            return IMPORT
+    lines = [line for line in printed.splitlines() if not _is_source(line)]
+    for pattern, cause in ((_PICKLE, PICKLE), (_IMPORT, IMPORT)):
+        if pattern.search(error):
+            return cause, ""
+        for line in lines:
+            if pattern.search(line):
+                return cause, line.strip()
     if _READ_BACK.search(printed) and not _NOTHING_TO_READ.search(printed):
-        return PICKLE
-    return HUNG if hung else ""
+        return PICKLE, "" if hung else lines[-1].strip()
+    return HUNG if hung else "", ""
 
 
 def _is_source(line: str) -> bool:
@@ -100,14 +106,14 @@ def _is_source(line: str) -> bool:
 
 def judged(test: Test) -> Test:
     """Give each run that failed the cause that it has beside the others."""
-    runs = test.by_method()
-    forked = runs.get("fork")
-    inherits = forked is not None and forked.outcome == PASSED
+    passed = {run.method for run in test.runs if run.outcome == PASSED}
+    has_state = any(run.state for run in test.runs)
 
     def cause(run: Ran) -> str:
         if run.cause or run.outcome != FAILED:
             return run.cause
-        return INHERITED if inherits else RESULT
+        of_the_server = run.method == "forkserver" and "spawn" in passed
+        return INHERITED if "fork" in passed and (has_state or of_the_server) else RESULT
 
     return replace(test, runs=tuple(replace(run, cause=cause(run)) for run in test.runs))
 

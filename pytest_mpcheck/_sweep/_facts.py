@@ -30,6 +30,7 @@ class Ran:
         text: The exception in a line.
         hung: The limit that it was ended by, in seconds; zero when it ended by itself.
         cause: One of `_causes.CAUSES`, when it has failed.
+        state: What it has found in this process that a child would not have found in one that is not forked.
     """
 
     method: str
@@ -39,6 +40,7 @@ class Ran:
     text: str = ""
     hung: float = 0.0
     cause: str = ""
+    state: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,4 +101,8 @@ class Swept:
 
 
 def _test(nodeid: str, runs: Iterable[dict[str, Any]], control: dict[str, Any] | None) -> Test:
-    return Test(nodeid, tuple(Ran(**run) for run in runs), None if control is None else Ran(**control))
+    return Test(nodeid, tuple(map(_ran, runs)), None if control is None else _ran(control))
+
+
+def _ran(data: dict[str, Any]) -> Ran:
+    return Ran(**{**data, "state": tuple(data["state"])})

@@ -42,12 +42,14 @@ class Uses:
         chose: Whether it has set the start method, so that no default has any effect on what follows.
         starts: How often it has begun to start a process of `multiprocessing`; some starts fail.
         started: Those that it has started.
+        look: Told of each process that is about to be started.
     """
 
     method: str = ""
     chose: bool = False
     starts: int = 0
     started: list[ProcessId] = field(default_factory=list)
+    look: Callable[[object], None] | None = None
 
 
 class Ledger:
@@ -92,8 +94,12 @@ class Ledger:
     def _counted(self, start: Callable[..., Any]) -> Callable[..., Any]:
         @functools.wraps(start)
         def counting(process: Any, *args: Any, **kwargs: Any) -> Any:
+            __tracebackhide__ = True
             uses = self._owners[-1]
-            uses.starts += 1
+            if os.getpid() == self._pid:
+                uses.starts += 1
+                if uses.look is not None:
+                    uses.look(process)
             result = start(process, *args, **kwargs)
             if os.getpid() == self._pid:
                 uses.started.append(ProcessId(process.pid, _platforms.start_token(process.pid)))

@@ -85,6 +85,7 @@ class Limit:
             self._is_in_phase = False
 
     def _ring(self, number: int, frame: object) -> None:
+        __tracebackhide__ = True
         examine, end, is_debugging, _ = self._actions
         try:
             if is_debugging():
@@ -102,5 +103,6 @@ class Limit:
         self._is_overdue = True
 
     def _leave(self) -> None:
+        __tracebackhide__ = True
         self._is_overdue = False
         raise self._actions[3](f"still running after {self.seconds:g} s\n{self._text}".rstrip())

@@ -15,13 +15,16 @@ from .._table import format_table
 from ._causes import CAUSES, differs, is_repeatable
 from ._facts import FAILED, IDLE, PASSED, PINNED, SKIPPED, Ran, Swept, Test
 
-__all__ = ["heading_of", "lines_of", "name_of_run", "remedy_of"]
+__all__ = ["found_of", "heading_of", "lines_of", "name_of_run", "remedy_of"]
 
 _TEXT = 160
 """How much of an exception is told below a table, in characters."""
 
 _NUMBER = re.compile(r"0x[0-9a-fA-F]+|\d+")
 """What differs between two exceptions that say the same: addresses, pids."""
+
+_MOST_GLOBALS = 5
+"""How many globals are told that a child did not find as they were."""
 
 _MOST = 50
 """How many tests are named where nothing but their names is told."""
@@ -49,12 +52,17 @@ def name_of_run(nodeid: str, method: str) -> str:
 
 def remedy_of(run: Ran) -> str:
     """Say below the failure of a run what it failed by, and what to do."""
-    return f"{run.cause} under {run.method}: {CAUSES[run.cause]}"
+    return "\n".join((f"{run.cause} under {run.method}", *_state(run), f"what to do: {CAUSES[run.cause]}"))
 
 
 def heading_of(count: int, method: str) -> str:
     """Say that tests are about to be run again."""
     return f"sweep: {_tests(count)} once more, under {method}"
+
+
+def found_of(count: int) -> str:
+    """Say that runs that differ are about to be told."""
+    return f"sweep: {'1 run differs' if count == 1 else f'{count} runs differ'}"
 
 
 def lines_of(swept: Swept, lost: Sequence[str]) -> Iterator[str]:
@@ -114,14 +122,21 @@ def _table(cause: str, remedy: str, tests: Sequence[Test]) -> Iterator[str]:
     yield f"{cause}: {_tests(len(tests))}"
     yield from format_table([("test", *methods), *rows]).splitlines()
     for test in tests:
-        told: set[str] = set()
+        told: set[object] = set()
         for run in test.runs:
-            alike = _NUMBER.sub("", run.text)
+            text = shortened(run.text, _TEXT).partition("\n")[0] or run.error
+            alike = _NUMBER.sub("", text), run.state
             if run.outcome == FAILED and alike not in told:
                 told.add(alike)
-                text = shortened(run.text, _TEXT).splitlines()[0] if run.text else run.error
                 yield f"{name_of_run(test.nodeid, run.method)}: {text}"
+                yield from _state(run)
     yield f"what to do: {remedy}"
+
+
+def _state(run: Ran) -> Iterator[str]:
+    yield from (f"    {line}" for line in run.state[:_MOST_GLOBALS])
+    if len(run.state) > _MOST_GLOBALS:
+        yield f"    ... ({len(run.state) - _MOST_GLOBALS} more)"
 
 
 def _list(what: str, remedy: str, tests: Sequence[Test]) -> Iterator[str]:
