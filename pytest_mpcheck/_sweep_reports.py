@@ -68,7 +68,7 @@ def facts_of(told: Told, method: str, *, hung: float = 0.0, is_pinned: bool = Fa
             text = f"{text.splitlines()[0] if text else name}; a child: {line}"
         return Ran(method, FAILED, failed.when, name, text, hung, cause)
     if any(report.skipped for report in told.reports):
-        return Ran(method, SKIPPED)
+        return Ran(method, SKIPPED, error="xfailed" if any(hasattr(one, "wasxfail") for one in told.reports) else "")
     return Ran(method, IDLE if is_idle else PASSED)
 
 

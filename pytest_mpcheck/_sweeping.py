@@ -10,7 +10,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from threading import active_count
 from typing import Any
 
@@ -21,14 +21,15 @@ from ._config import SETTINGS, mark_of
 from ._platforms import available_kinds
 from ._records import ProcessId
 from ._settings import START_METHODS
-from ._sweep._causes import HUNG, differs, is_repeatable, judged, needs_control
-from ._sweep._default import chosen, pretended
-from ._sweep._facts import FAILED, Ran, Swept, Test
+from ._sweep._causes import HUNG, differs, is_repeatable, needs_control
+from ._sweep._default import choice, chosen, pretended, restore
+from ._sweep._facts import FAILED, Swept
 from ._sweep._ledger import Ledger
 from ._sweep._limit import Limit, can_be_kept
 from ._sweep._remains import end, finalizers
 from ._sweep._state import State
 from ._sweep._words import heading_of, lines_of
+from ._sweep_candidate import Candidate
 from ._sweep_fixtures import Starters
 from ._sweep_reports import Told, facts_of, from_data, log, renamed, set_last_failed, to_data
 from ._time_limit import is_debugging, processes_of
@@ -48,30 +49,6 @@ _NO_TIMER = (
 )
 
 
-@dataclass(eq=False)
-class _Candidate:
-    """A test that is to be run again.
-
-    Attributes:
-        item: The test.
-        runs: What became of it: in its first run, and in those after it.
-        seconds: How long its first run took.
-        reports: Those of the runs that failed, by start method; the first one's are everybody's already.
-        properties: How many properties it had before it was run.
-    """
-
-    item: pytest.Item
-    runs: list[Ran]
-    seconds: float
-    reports: dict[str, list[pytest.TestReport]]
-    properties: int
-    control: Ran | None = None
-
-    def test(self) -> Test:
-        """Return the facts."""
-        return judged(Test(self.item.nodeid, tuple(self.runs), self.control))
-
-
 class Sweeper:
     """Runs tests again; a plugin of one run of pytest, of its controller too where pytest-xdist is at work.
 
@@ -88,7 +65,7 @@ class Sweeper:
         self._reports: dict[str, list[list[pytest.TestReport]]] = {}
         self._ledger = Ledger()
         self._starters = Starters(self._ledger)
-        self._candidates: list[_Candidate] = []
+        self._candidates: list[Candidate] = []
         self._started: list[ProcessId] = []
         self._told = Told()
         self._limit: Limit | None = None
@@ -223,7 +200,7 @@ class Sweeper:
         else:
             first = facts_of(self._told, method)
             seconds = sum(report.duration for report in self._told.reports)
-            self._candidates.append(_Candidate(item, [first], seconds, {}, properties))
+            self._candidates.append(Candidate(item, [first], seconds, {}, properties))
 
     def _sweep(self, session: pytest.Session) -> None:
         if not can_be_kept():
@@ -245,7 +222,7 @@ class Sweeper:
                 failed = [run for run in test.runs if run.outcome == FAILED]
                 self._reports[test.nodeid] = [renamed(one.reports[run.method], run) for run in failed]
 
-    def _pass(self, session: pytest.Session, method: str, candidates: Sequence[_Candidate]) -> None:
+    def _pass(self, session: pytest.Session, method: str, candidates: Sequence[Candidate]) -> None:
         """Run tests as in a session of their own where a start method is the default."""
         if not candidates:
             return
@@ -262,7 +239,7 @@ class Sweeper:
                 if session.shouldstop:
                     raise session.Interrupted(session.shouldstop)
 
-    def _run(self, candidate: _Candidate, method: str, nextitem: pytest.Item | None) -> None:
+    def _run(self, candidate: Candidate, method: str, nextitem: pytest.Item | None) -> None:
         item, known = candidate.item, finalizers()
         del item.user_properties[candidate.properties :]
         item._report_sections.clear()
@@ -276,11 +253,14 @@ class Sweeper:
             is_debugging,
             _hung,
         )
+        before = choice()
         try:
             self._config.hook.pytest_runtest_protocol(item=item, nextitem=nextitem)
         finally:
             self._limit = None
-        uses = self._starters.all()
+        uses, method_then = self._starters.all(), chosen()
+        if uses[0].chose:
+            restore(before)
         if limit.times:
             end(uses[0].started, known)
         self._started += [process for one in uses for process in one.started]
@@ -288,7 +268,7 @@ class Sweeper:
             self._told,
             method,
             hung=limit.seconds if limit.times else 0.0,
-            is_pinned=uses[0].chose or chosen() != method,
+            is_pinned=uses[0].chose or method_then != method,
             is_idle=not any(one.starts for one in uses),
         )
         if run.outcome == FAILED and method != "fork" and run.cause in ("", HUNG):

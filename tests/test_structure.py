@@ -40,8 +40,8 @@ ROWS = (
     ("_children",),
     ("_checks", "_comparison", "_guard", "_hazards", "_inheritance", "_leaks", "_ordering", "_sweep"),
     (
-        *("_account", "_config", "_leftovers", "_recordings", "_sweep_fixtures", "_sweep_reports", "_sweeping"),
-        *("_time_limit", "_tracing", "fixtures"),
+        *("_account", "_config", "_leftovers", "_recordings", "_sweep_candidate", "_sweep_fixtures"),
+        *("_sweep_reports", "_sweeping", "_time_limit", "_tracing", "fixtures"),
     ),
     ("plugin", "__main__"),
 )

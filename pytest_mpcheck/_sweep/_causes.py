@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
-from ._facts import FAILED, PASSED, SKIPPED, Ran, Test
+from ._facts import FAILED, PASSED, SKIPPED, Ran, RunsOf
 
 __all__ = [
     "CAUSES",
@@ -104,7 +104,7 @@ def _is_source(line: str) -> bool:
     return line.startswith("    ") and "bootstrapping" not in line
 
 
-def judged(test: Test) -> Test:
+def judged(test: RunsOf) -> RunsOf:
     """Give each run that failed the cause that it has beside the others."""
     passed = {run.method for run in test.runs if run.outcome == PASSED}
     has_state = any(run.state for run in test.runs)
@@ -118,18 +118,18 @@ def judged(test: Test) -> Test:
     return replace(test, runs=tuple(replace(run, cause=cause(run)) for run in test.runs))
 
 
-def differs(test: Test) -> bool:
+def differs(test: RunsOf) -> bool:
     """Return whether the test fails under one start method and not under another, or for another cause."""
     failed = [run for run in test.runs if run.outcome == FAILED]
     others = [run for run in test.runs if run.outcome in (PASSED, SKIPPED)]
     return bool(failed) and (bool(others) or len({run.cause for run in failed}) > 1)
 
 
-def needs_control(test: Test) -> bool:
+def needs_control(test: RunsOf) -> bool:
     """Return whether the difference might be an accident: no cause that lies in the start method is known for it."""
     return differs(test) and any(run.outcome == FAILED and run.cause not in (PICKLE, IMPORT) for run in test.runs)
 
 
-def is_repeatable(test: Test) -> bool:
+def is_repeatable(test: RunsOf) -> bool:
     """Return whether the test ends alike each time that it is run under its first start method, as far as is known."""
     return test.control is None or test.control.outcome == test.first.outcome

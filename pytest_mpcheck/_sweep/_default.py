@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-__all__ = ["chosen", "pretended"]
+__all__ = ["choice", "chosen", "pretended", "restore"]
 
 _ATTRIBUTES = ("_default_context", "_actual_context")
 """What the default of the platform is, and which context is in effect."""
@@ -31,6 +31,16 @@ def pretended(method: str) -> Iterator[None]:
         for name in _ATTRIBUTES:
             state.pop(name, None)
         state.update(before)
+
+
+def choice() -> object:
+    """Return what `restore` takes: whether somebody has chosen, and what."""
+    return vars(multiprocessing.context._default_context)["_actual_context"]
+
+
+def restore(before: object) -> None:
+    """Forget what was chosen since."""
+    vars(multiprocessing.context._default_context)["_actual_context"] = before
 
 
 def chosen() -> str:

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
-__all__ = ["FAILED", "IDLE", "PASSED", "PINNED", "SKIPPED", "Ran", "Swept", "Test"]
+__all__ = ["FAILED", "IDLE", "PASSED", "PINNED", "SKIPPED", "Ran", "RunsOf", "Swept"]
 
 PASSED, FAILED, SKIPPED = "passed", "failed", "skipped"
 """How tests end; one that fails as it was expected to counts as skipped."""
@@ -26,7 +26,7 @@ class Ran:
         method: The default start method that it ran under.
         outcome: ``passed``, ``failed`` or ``skipped``; or why there is nothing to compare.
         phase: The phase that failed.
-        error: The type of its exception, without its module.
+        error: The type of its exception, without its module; ``xfailed`` where a failure was expected.
         text: The exception in a line.
         hung: The limit that it was ended by, in seconds; zero when it ended by itself.
         cause: One of `_causes.CAUSES`, when it has failed.
@@ -44,7 +44,7 @@ class Ran:
 
 
 @dataclass(frozen=True, slots=True)
-class Test:
+class RunsOf:
     """All runs of a test.
 
     Attributes:
@@ -78,7 +78,7 @@ class Swept:
         obstacles: Why something was not run again, a sentence each.
     """
 
-    tests: list[Test] = field(default_factory=list)
+    tests: list[RunsOf] = field(default_factory=list)
     otherwise: int = 0
     pinned: int = 0
     obstacles: list[str] = field(default_factory=list)
@@ -100,8 +100,8 @@ class Swept:
         return cls(**{**data, "tests": [_test(**one) for one in data["tests"]]})
 
 
-def _test(nodeid: str, runs: Iterable[dict[str, Any]], control: dict[str, Any] | None) -> Test:
-    return Test(nodeid, tuple(map(_ran, runs)), None if control is None else _ran(control))
+def _test(nodeid: str, runs: Iterable[dict[str, Any]], control: dict[str, Any] | None) -> RunsOf:
+    return RunsOf(nodeid, tuple(map(_ran, runs)), None if control is None else _ran(control))
 
 
 def _ran(data: dict[str, Any]) -> Ran:

@@ -22,7 +22,14 @@ _DEPTH = 4
 
 _PLAIN = (bool, int, float, complex, str, bytes, bytearray, type(None))
 
-_BRACKETS = {list: "[]", tuple: "()", set: "{}", frozenset: "{}", deque: "[]"}
+_BRACKETS: dict[object, tuple[str, str]] = {
+    dict: ("{", "}"),
+    list: ("[", "]"),
+    tuple: ("(", ")"),
+    set: ("{", "}"),
+    frozenset: ("{", "}"),
+    deque: ("[", "]"),
+}
 
 
 def told(value: Any, depth: int = 0) -> str:
@@ -30,7 +37,7 @@ def told(value: Any, depth: int = 0) -> str:
     kind = type(value)
     if kind in _PLAIN:
         return repr(value)
-    if kind is dict or kind in _BRACKETS:
+    if kind in _BRACKETS:
         return "..." if depth > _DEPTH else _container(value, depth + 1)
     if isinstance(value, (FunctionType, type)):
         return f"{kind.__name__} {value.__module__}.{value.__qualname__}"
@@ -44,7 +51,7 @@ def _container(value: Any, depth: int) -> str:
         parts.sort()
     if len(value) > _WIDTH:
         parts.append(f"... ({len(value)} in all)")
-    begin, end = "{}" if kind is dict else _BRACKETS[kind]
+    begin, end = _BRACKETS[kind]
     return f"{begin}{', '.join(parts)}{end}"
 
 

@@ -13,7 +13,7 @@ from .._excerpts import shortened
 from .._settings import START_METHODS
 from .._table import format_table
 from ._causes import CAUSES, differs, is_repeatable
-from ._facts import FAILED, IDLE, PASSED, PINNED, SKIPPED, Ran, Swept, Test
+from ._facts import FAILED, IDLE, PASSED, PINNED, SKIPPED, Ran, RunsOf, Swept
 
 __all__ = ["found_of", "heading_of", "lines_of", "name_of_run", "remedy_of"]
 
@@ -32,7 +32,7 @@ _MOST = 50
 _SET_APART = {
     IDLE: (
         "started nothing when run again, so nothing was compared",
-        "what they use may keep its processes from one test to the next, as a pool that is made once: run each alone",
+        "what they use keeps its processes, as a pool that is made once: end it in a fixture",
     ),
     PINNED: ("set a start method of their own when run again, so nothing was compared", ""),
     SKIPPED: ("passed, and were skipped under another start method", ""),
@@ -113,7 +113,7 @@ def _summary(swept: Swept, different: int) -> Iterator[str]:
             yield f"{_tests(number)} {words.replace('{}', 's' if number == 1 else '')}: not run again"
 
 
-def _table(cause: str, remedy: str, tests: Sequence[Test]) -> Iterator[str]:
+def _table(cause: str, remedy: str, tests: Sequence[RunsOf]) -> Iterator[str]:
     if not tests:
         return
     methods = _ordered({run.method for test in tests for run in test.runs})
@@ -122,15 +122,21 @@ def _table(cause: str, remedy: str, tests: Sequence[Test]) -> Iterator[str]:
     yield f"{cause}: {_tests(len(tests))}"
     yield from format_table([("test", *methods), *rows]).splitlines()
     for test in tests:
-        told: set[object] = set()
-        for run in test.runs:
-            text = shortened(run.text, _TEXT).partition("\n")[0] or run.error
-            alike = _NUMBER.sub("", text), run.state
-            if run.outcome == FAILED and alike not in told:
-                told.add(alike)
-                yield f"{name_of_run(test.nodeid, run.method)}: {text}"
-                yield from _state(run)
+        yield from _evidence(test)
     yield f"what to do: {remedy}"
+
+
+def _evidence(test: RunsOf) -> Iterator[str]:
+    """Tell how a test has failed, each way once, and what of its state it may have relied on."""
+    runs, told = test.by_method(), set()
+    failed = [runs[method] for method in _ordered(runs) if runs[method].outcome == FAILED]
+    for run in failed:
+        text = shortened(run.text, _TEXT).partition("\n")[0] or run.error
+        alike = _NUMBER.sub("", text)
+        if alike not in told:
+            told.add(alike)
+            yield f"{name_of_run(test.nodeid, run.method)}: {text}"
+    yield from _state(max(failed, key=lambda run: len(run.state)))
 
 
 def _state(run: Ran) -> Iterator[str]:
@@ -139,7 +145,7 @@ def _state(run: Ran) -> Iterator[str]:
         yield f"    ... ({len(run.state) - _MOST_GLOBALS} more)"
 
 
-def _list(what: str, remedy: str, tests: Sequence[Test]) -> Iterator[str]:
+def _list(what: str, remedy: str, tests: Sequence[RunsOf]) -> Iterator[str]:
     if not tests:
         return
     yield ""
@@ -151,23 +157,23 @@ def _list(what: str, remedy: str, tests: Sequence[Test]) -> Iterator[str]:
         yield f"what to do: {remedy}"
 
 
-def _cell(test: Test, method: str) -> str:
+def _cell(test: RunsOf, method: str) -> str:
     run = test.by_method().get(method)
     if run is None:
         return "-"
     if run.outcome != FAILED:
-        return run.outcome
+        return run.error or run.outcome
     how = f"hung ({run.hung:g} s)" if run.hung else run.error or FAILED
     return how if run.phase == "call" else f"{how} in {run.phase}"
 
 
-def _leading(test: Test) -> Ran:
+def _leading(test: RunsOf) -> Ran:
     """Return the run that a test is told by: of those that failed the first in the order of the columns."""
     runs = test.by_method()
     return next(runs[method] for method in _ordered(runs) if runs[method].outcome == FAILED)
 
 
-def _has(test: Test, outcome: str) -> bool:
+def _has(test: RunsOf, outcome: str) -> bool:
     return any(run.outcome == outcome for run in test.runs)
 
 
