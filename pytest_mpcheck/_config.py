@@ -32,6 +32,7 @@ __all__ = [
     "is_attended",
     "is_mp_test",
     "mark_of",
+    "part_sweep_from_paths",
     "read_settings",
     "run_of",
 ]
@@ -50,6 +51,9 @@ RUN: pytest.StashKey[Run] = pytest.StashKey()
 
 _ABOUT_FINDINGS = frozenset(("allow", "reason"))
 """Keywords of the marker that say nothing about what the test starts."""
+
+SWEEP = "--mp-sweep"
+"""The option, whose value may be left out."""
 
 MARKER = (
     "mp(start_methods=None, backends=None, timeout=None, allow=None, reason=None): the test starts processes; run it "
@@ -117,6 +121,14 @@ def add_options(parser: pytest.Parser) -> None:
         help="also run these scripts, notebooks (.ipynb) and pages in Markdown as programs under each start method; "
         "one fails where it does not do what it does under the first of them; may be given several times",
     )
+    group.addoption(
+        SWEEP,
+        metavar="METHODS",
+        nargs="?",
+        const="all",
+        help="run every test that starts processes through the default context of multiprocessing again, under each of "
+        "these start methods (all, when none is named) that is not the default, and tell what differs",
+    )
     parser.addini("mp_start_methods", "as --mp-start-methods", type="args", default=None)
     parser.addini("mp_timeout", "as --mp-timeout", default=None)
     parser.addini("mp_platform", "as --mp-platform", default=None)
@@ -128,6 +140,24 @@ def add_options(parser: pytest.Parser) -> None:
     parser.addini("mp_scripts", "as --mp-scripts, from the folder of the ini file; a pattern a line", type="linelist")
     parser.addini("mp_script_blocks", "which blocks of a page make a program: auto, page or each", default="auto")
     parser.addini("mp_keep", "patterns of names and command lines of processes to leave alone", type="linelist")
+
+
+def part_sweep_from_paths(early: pytest.Config, args: list[str]) -> None:
+    """Let ``--mp-sweep tests`` mean all start methods and the folder ``tests``; argparse would take that for the value.
+
+    Args:
+        early: The configuration, before the first conftest is looked for.
+        args: The command line, which is changed.
+    """
+    options = args[: args.index("--")] if "--" in args else args
+    if SWEEP not in options[:-1]:
+        return
+    place = options.index(SWEEP)
+    path = args[place + 1]
+    if not path.startswith("-") and not set(path.split(",")) <= {*START_METHODS, "all"}:
+        args[place] = f"{SWEEP}=all"
+        early.known_args_namespace.mp_sweep = "all"
+        early.known_args_namespace.file_or_dir.insert(0, path)
 
 
 def read_settings(config: pytest.Config) -> Settings:
@@ -148,7 +178,7 @@ def read_settings(config: pytest.Config) -> Settings:
             raw[name] = (",".join(value) if isinstance(value, list) else value), origin
     if "guard" not in raw and not NAMES.isdisjoint(config.getoption("plugins")):
         raw["guard"] = "warn", "command line -p"
-    for name in ("guard_report", "trace"):
+    for name in ("guard_report", "sweep", "trace"):
         if (value := config.getoption(f"mp_{name}")) is not None:
             raw[name] = value, f"command line --mp-{name.replace('_', '-')}"
     for name in ("allow", "keep", "history_limit"):

@@ -79,18 +79,21 @@ def process_lines(processes: Sequence[ProcessFacts]) -> Iterator[str]:
         yield f"... and {len(left)} more processes: pids {pids}"
 
 
-def time_limit_words(processes: Sequence[ProcessFacts], held: Sequence[str] = ()) -> str:
+def time_limit_words(
+    processes: Sequence[ProcessFacts], held: Sequence[str] = (), limit: str = "the limit of pytest-timeout"
+) -> str:
     """Tell what the processes of a test were doing when the test was out of time; nothing when there are none.
 
     Args:
         processes: The processes.
         held: A sentence for each hold at which one of them is held.
+        limit: What to raise, should they have needed the time.
     """
     if not processes:
         return ""
     count = sum(not facts.is_helper for facts in processes)
     head = f"alive below the process of the test when its time was up ({count}):"
-    remedy = "what to do: see what they wait for; let them end in time, or raise the limit of pytest-timeout"
+    remedy = f"what to do: see what they wait for; let them end in time, or raise {limit}"
     return "\n".join([head, *(f"    {line}" for line in process_lines(processes)), *held, remedy])
 
 

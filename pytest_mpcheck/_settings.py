@@ -67,6 +67,8 @@ class Settings:
         guard_report: The file to write the findings of the guard to, as an absolute path; empty for none.
         trace: The file to write the history of the run to, as an absolute path; empty for none.
         history_limit: How large the history of a process may become, in bytes.
+        sweep: The start methods that tests of the default context are run again under, as `start_methods`; empty for
+            none.
     """
 
     start_methods: tuple[str, ...]
@@ -78,6 +80,7 @@ class Settings:
     guard_report: str = ""
     trace: str = ""
     history_limit: int = DEFAULT_HISTORY_LIMIT
+    sweep: tuple[str, ...] = ()
 
     @property
     def offer(self) -> Offer:
@@ -144,8 +147,9 @@ def parse_settings(raw: Mapping[str, tuple[object, str]]) -> Settings:
     Raises:
         BadSetting: A value makes no sense.
     """
-    methods, timeout, platform, guard, keep, limit, trace = (
-        raw.get(name) for name in ("start_methods", "timeout", "platform", "guard", "keep", "history_limit", "trace")
+    methods, timeout, platform, guard, keep, limit, trace, sweep = (
+        raw.get(name)
+        for name in ("start_methods", "timeout", "platform", "guard", "keep", "history_limit", "trace", "sweep")
     )
     report = raw.get("guard_report")
     if report and guard and "off" in _names(*guard, GUARDS, "guard", only_one=True):
@@ -163,6 +167,7 @@ def parse_settings(raw: Mapping[str, tuple[object, str]]) -> Settings:
         keep=_patterns(*keep) if keep else (),
         trace=_new_file(*trace) if trace else "",
         history_limit=_size(*limit) if limit else DEFAULT_HISTORY_LIMIT,
+        sweep=_names(*sweep, (*START_METHODS, "all"), "start method") if sweep else (),
     )
 
 

@@ -24,6 +24,7 @@ from ._config import (
     is_attended,
     is_mp_test,
     mark_of,
+    part_sweep_from_paths,
     read_settings,
     run_of,
 )
@@ -59,6 +60,11 @@ def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginMa
     add_options(parser)
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_load_initial_conftests(early_config: pytest.Config, args: list[str]) -> None:
+    part_sweep_from_paths(early_config, args)
+
+
 def pytest_configure(config: pytest.Config) -> None:
     settings = config.stash[SETTINGS] = read_settings(config)
     config.addinivalue_line("markers", MARKER)
@@ -75,6 +81,10 @@ def pytest_configure(config: pytest.Config) -> None:
         from ._script_items import collect_scripts
 
         collect_scripts(config)
+    if settings.sweep and not config.option.collectonly:
+        from ._sweeping import Sweeper
+
+        config.pluginmanager.register(Sweeper(config), "mpcheck-sweep")
 
 
 @pytest.hookimpl(wrapper=True, trylast=True)  # inside of whoever tells the world that the session is over
