@@ -42,7 +42,8 @@ ROWS = (
     ("_checks", "_comparison", "_guard", "_hazards", "_inheritance", "_leaks", "_ordering", "_scripts", "_sweep"),
     (
         *("_account", "_attendant", "_config", "_docket", "_guarding", "_leftovers", "_preloading", "_recordings"),
-        *("_script_items", "_sweeping", "_time_limit", "_tracing", "fixtures"),
+        *("_script_items", "_sweep_candidate", "_sweep_fixtures", "_sweep_reports", "_sweeping"),
+        *("_time_limit", "_tracing", "fixtures"),
     ),
     ("plugin", "__main__"),
 )

@@ -40,7 +40,7 @@ def assert_no_leaks() -> Iterator[None]:
     __tracebackhide__ = True
     troubles: list[str] = []
     with tempfile.TemporaryDirectory(prefix="mpcheck-") as folder, _scope(folder) as scope:
-        guard = Guard(leak_watchers(scope, folder), troubles.append)
+        guard = Guard(leak_watchers(scope, folder), lambda: None, troubles.append)
         guard.open()
         try:
             tenure = guard.enter(Span("the block", "function", ""))
