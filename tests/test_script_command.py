@@ -105,6 +105,23 @@ if __name__ == "__main__":
 """
 
 
+DEADLOCK = """\
+import multiprocessing
+
+lock = multiprocessing.Lock()
+
+def child():
+    with lock:
+        print("child")
+
+if __name__ == "__main__":
+    lock.acquire()
+    process = multiprocessing.Process(target=child)
+    process.start()
+    process.join()
+"""
+
+
 @pytest.fixture
 def compare(
     tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
@@ -193,12 +210,12 @@ def test_example_of_the_page(compare: Compare) -> None:
 
 
 def test_program_that_never_ends(compare: Compare) -> None:
-    text = "import multiprocessing, time\nif multiprocessing.get_start_method() == 'spawn':\n    time.sleep(600)\n"
-    status, text = compare("some.py", text, "--start-methods=fork,spawn", "--timeout=1")
-    assert status == 1
-    assert cells(text)["spawn"][1] == "did not end"
-    assert "hung (spawn): the program did not end in time\n    child 'some.py' (pid " in text
-    assert "line 3 in <module>" in text
+    status, text = compare("some.py", DEADLOCK, "--start-methods=fork,spawn", "--timeout=20")
+    assert status == 1, text
+    assert {method: row[1] for method, row in cells(text).items()} == {"fork": "did not end", "spawn": "0"}
+    assert "hung (fork): the program " in text
+    assert "\n    child 'some.py' (pid " in text
+    assert "line 13 in <module>" in text
     assert "started by the test" not in text
 
 
@@ -253,8 +270,8 @@ def test_command_that_nobody_reads_ends_quietly(words: list[str]) -> None:
         )
     finally:
         os.close(writing)
-    complaints = [line for line in done.stderr.splitlines() if not line.startswith("measuring: ")]
-    assert (complaints, done.returncode) == ([], 141)
+    assert "BrokenPipeError" not in done.stderr
+    assert done.returncode == 141
 
 
 # ---------------------------------------------------------------- test items
