@@ -235,9 +235,14 @@ def test_wrong_use(
     (tmp_path / "some.md").write_text("nothing")
     assert command_line.main(["script", *words]) == 2
     assert says in capsys.readouterr().err
-    with pytest.raises(SystemExit) as caught:
-        command_line.main(["script"])
-    assert caught.value.code == 2
+    for right, hint in (
+        (["inherits"], "extra\n"),
+        (["script", "some.md"], "extra; put -- before the arguments of the"),
+    ):
+        with pytest.raises(SystemExit) as caught:
+            command_line.main([*right, "extra"])
+        assert caught.value.code == 2
+        assert f"unrecognized arguments: {hint}" in capsys.readouterr().err
 
 
 def test_start_method_that_is_not_here_is_refused(

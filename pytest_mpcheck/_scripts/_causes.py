@@ -150,11 +150,8 @@ def _symptoms(program: Program, run: Run) -> Iterator[Finding]:
         yield _meaning(raised)
     if run.stuck:
         evidence, _, remedy = run.stuck.rpartition("\nwhat to do: ")
-        if "is deadlocked" in evidence.partition("\n")[0]:
-            yield Finding("hung", "the program is deadlocked", "", evidence, remedy)
-        else:
-            remedy = "let it end in time; where it only takes long, raise the limit (--timeout, --mp-timeout)"
-            yield Finding("hung", "the program did not end in time", "", evidence, remedy)
+        how = "is deadlocked" if "is deadlocked" in evidence.partition("\n")[0] else "did not end in time"
+        yield Finding("hung", f"the program {how}", "", evidence, remedy)
     if run.exitcode is not None and run.exitcode < 0:
         remedy = "see the last lines that it wrote, and what C code it calls; faulthandler shows where it was"
         yield Finding("died", f"the program was {exit_words(run.exitcode)}", "", tail(run.stderr), remedy)
