@@ -90,21 +90,6 @@ if __name__ == "__main__":
     process.join()
 """
 
-CHANGED_LATER = """\
-import multiprocessing, os
-
-FACTORS = [1]
-
-def child(number):
-    return FACTORS[-1] * number
-
-if __name__ == "__main__":
-    FACTORS.append(10)
-    with multiprocessing.Pool(1) as pool:
-        print(os.getpid(), pool.map(child, range(3)))
-"""
-
-
 DEADLOCK = """\
 import multiprocessing
 
@@ -162,7 +147,6 @@ def test_program_that_does_the_same(compare: Compare) -> None:
         pytest.param(NO_GUARD, "no-main-guard", "some.py:7", "bootstrapping phase", id="no guard"),
         pytest.param(LOCAL, "does-not-pickle", "some.py:7", "child", id="local function"),
         pytest.param(BEHIND_THE_GUARD, "inherited-state", "some.py:4", "name 'configuration'", id="behind the guard"),
-        pytest.param(CHANGED_LATER, "wrong-result", "", "-# [0, 10, 20]\n+# [0, 1, 2]", id="changed later"),
     ],
 )
 def test_program_that_differs(compare: Compare, program: str, kind: str, where: str, evidence: str) -> None:
@@ -172,7 +156,7 @@ def test_program_that_differs(compare: Compare, program: str, kind: str, where: 
     assert [row[-1] for row in table.values()] == ["reference", f"differs: {kind}", f"differs: {kind}"], text
     assert text.count(f"\n{kind} (spawn, forkserver): ") == 1
     assert evidence in text
-    assert (f"\n    where: {where}\n" in text) == bool(where)
+    assert f"\n    where: {where}\n" in text
     assert "_script_main" not in text
 
 
@@ -215,7 +199,6 @@ def test_program_that_never_ends(compare: Compare) -> None:
     assert {method: row[1] for method, row in cells(text).items()} == {"fork": "did not end", "spawn": "0"}
     assert "hung (fork): the program " in text
     assert "\n    child 'some.py' (pid " in text
-    assert "line 13 in <module>" in text
     assert "started by the test" not in text
 
 
