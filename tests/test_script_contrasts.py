@@ -338,6 +338,22 @@ def test_what_only_follows_is_left_out() -> None:
     assert kinds("", "was still running\nwhat to do: wait") == ["hung"]
 
 
+def test_traceback_of_what_fails_is_told_once() -> None:
+    runs = [replace(SPAWN, stderr=trace(f"LookupError: no {number}"), exitcode=1) for number in (1, 2)]
+    experiment = experiment_of(FORK, *runs)
+    (cause,) = causes_of(PROGRAM, experiment, {"spawn": experiment.contrast("spawn")})
+    assert cause.finding.evidence == '  File "some.py", line 3, in f\n    g()\nLookupError: no 2'
+
+
+def test_what_the_reference_prints_again_is_told_as_its_own() -> None:
+    again = replace(SPAWN, stdout="a\na\n")
+    theatre, experiment = Theatre(spawn=[again], fork=[FORK]), Experiment("spawn")
+    experiment.look("fork", theatre)
+    assert theatre.played[-1] == "imported"
+    experiment.imported = FORK
+    assert [(one[0], one[2]) for one in told(experiment)] == [("no-main-guard", ("spawn",))]
+
+
 def test_causes_of_the_reference_are_told_as_its_own() -> None:
     stuck = replace(FORK, exitcode=None, stuck="child 'x' is deadlocked: some\nstacks\nwhat to do: let go")
     experiment = experiment_of(stuck, SPAWN, replace(SPAWN, start_method="forkserver"))

@@ -64,7 +64,8 @@ class Experiment:
             for method in (start_method, self.reference):
                 self._run(method, number, conduct)
         contrast = self.contrast(start_method)
-        if contrast.stdout.extra and start_method != "fork" and self.imported is None:
+        again = (contrast.stdout.extra, start_method), (contrast.stdout.missing, self.reference)
+        if self.imported is None and any(lines and method != "fork" for lines, method in again):
             self.imported = conduct(start_method, "imported")
         return contrast
 
