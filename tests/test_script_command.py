@@ -287,10 +287,8 @@ def outcomes(xml: Path) -> dict[str, str]:
 
 
 def test_programs_are_test_items(project: pytest.Pytester) -> None:
-    result = project.runpytest_subprocess(
-        *("tests/test_it.py", "--mp-scripts=programs/*.py", "--mp-scripts=docs/*", "-n2", "--junitxml=it.xml"),
-        "--mp-start-methods=fork,spawn",
-    )
+    words = "tests/test_it.py", "--mp-scripts=programs/*.py", "--mp-scripts=docs/*", "--mp-start-methods=fork,spawn"
+    result = project.runpytest_subprocess(*words, "-n2", "--junitxml=it.xml")
     assert outcomes(project.path / "it.xml") == {
         "tests.test_it::test_it": "passed",
         "programs.good::__main__[fork]": "passed",
@@ -314,6 +312,13 @@ def test_programs_are_test_items(project: pytest.Pytester) -> None:
     )
     result.stdout.fnmatch_lines(["fails under fork: exit code 1", "    as told"])
     result.stdout.fnmatch_lines(["*damaged.ipynb is no notebook that can be read*"])
+    again = project.runpytest_inprocess(*words, "--lf", "--collect-only", "-q")
+    assert sorted(line for line in again.outlines if "::" in line) == [
+        "docs/damaged.ipynb::__main__",
+        "programs/bad.py::__main__[spawn]",
+        "programs/broken.py::__main__[fork]",
+        "programs/broken.py::__main__[spawn]",
+    ]
 
 
 def test_what_is_collected(project: pytest.Pytester) -> None:
