@@ -30,7 +30,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     words = list(sys.argv[1:] if arguments is None else arguments)
     end = words.index("--") if words[:1] == ["script"] and "--" in words else len(words)
-    options = _parser().parse_args(words[:end])
+    parser = _parser()
+    options, unknown = parser.parse_known_args(words[:end])
+    if unknown:
+        hint = "; put -- before the arguments of the program" if options.command == "script" else ""
+        parser.error(f"unrecognized arguments: {' '.join(unknown)}{hint}")
     try:
         status = _run(options, words[end + 1 :])
         sys.stdout.flush()

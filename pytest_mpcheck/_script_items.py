@@ -129,7 +129,12 @@ class ScriptFile(pytest.File):
             for kind in kinds:
                 name = f"{program.name.replace(' ', '-') or '__main__'}[{kind.name}]"
                 item = ScriptItem.from_parent(
-                    self, name=name, program=program, experiment=experiment, start_method=kind.name
+                    self,
+                    name=name,
+                    nodeid=f"{self.nodeid}::{name}",  # which pytest 9.2 takes apart as that of a test with parameters
+                    program=program,
+                    experiment=experiment,
+                    start_method=kind.name,
                 )
                 if kind.obstacle:
                     item.add_marker(pytest.mark.skip(reason=kind.obstacle))

@@ -90,18 +90,20 @@ if __name__ == "__main__":
     process.join()
 """
 
-CHANGED_LATER = """\
-import multiprocessing, os
+DEADLOCK = """\
+import multiprocessing
 
-FACTORS = [1]
+lock = multiprocessing.Lock()
 
-def child(number):
-    return FACTORS[-1] * number
+def child():
+    with lock:
+        print("child")
 
 if __name__ == "__main__":
-    FACTORS.append(10)
-    with multiprocessing.Pool(1) as pool:
-        print(os.getpid(), pool.map(child, range(3)))
+    lock.acquire()
+    process = multiprocessing.Process(target=child)
+    process.start()
+    process.join()
 """
 
 
@@ -145,7 +147,6 @@ def test_program_that_does_the_same(compare: Compare) -> None:
         pytest.param(NO_GUARD, "no-main-guard", "some.py:7", "bootstrapping phase", id="no guard"),
         pytest.param(LOCAL, "does-not-pickle", "some.py:7", "child", id="local function"),
         pytest.param(BEHIND_THE_GUARD, "inherited-state", "some.py:4", "name 'configuration'", id="behind the guard"),
-        pytest.param(CHANGED_LATER, "wrong-result", "", "-# [0, 10, 20]\n+# [0, 1, 2]", id="changed later"),
     ],
 )
 def test_program_that_differs(compare: Compare, program: str, kind: str, where: str, evidence: str) -> None:
@@ -155,7 +156,7 @@ def test_program_that_differs(compare: Compare, program: str, kind: str, where: 
     assert [row[-1] for row in table.values()] == ["reference", f"differs: {kind}", f"differs: {kind}"], text
     assert text.count(f"\n{kind} (spawn, forkserver): ") == 1
     assert evidence in text
-    assert (f"\n    where: {where}\n" in text) == bool(where)
+    assert f"\n    where: {where}\n" in text
     assert "_script_main" not in text
 
 
@@ -193,12 +194,11 @@ def test_example_of_the_page(compare: Compare) -> None:
 
 
 def test_program_that_never_ends(compare: Compare) -> None:
-    text = "import multiprocessing, time\nif multiprocessing.get_start_method() == 'spawn':\n    time.sleep(600)\n"
-    status, text = compare("some.py", text, "--start-methods=fork,spawn", "--timeout=1")
-    assert status == 1
-    assert cells(text)["spawn"][1] == "did not end"
-    assert "hung (spawn): the program did not end in time\n    child 'some.py' (pid " in text
-    assert "line 3 in <module>" in text
+    status, text = compare("some.py", DEADLOCK, "--start-methods=fork,spawn", "--timeout=20")
+    assert status == 1, text
+    assert {method: row[1] for method, row in cells(text).items()} == {"fork": "did not end", "spawn": "0"}
+    assert "hung (fork): the program " in text
+    assert "\n    child 'some.py' (pid " in text
     assert "started by the test" not in text
 
 
@@ -218,9 +218,14 @@ def test_wrong_use(
     (tmp_path / "some.md").write_text("nothing")
     assert command_line.main(["script", *words]) == 2
     assert says in capsys.readouterr().err
-    with pytest.raises(SystemExit) as caught:
-        command_line.main(["script"])
-    assert caught.value.code == 2
+    for right, hint in (
+        (["inherits"], "extra\n"),
+        (["script", "some.md"], "extra; put -- before the arguments of the"),
+    ):
+        with pytest.raises(SystemExit) as caught:
+            command_line.main([*right, "extra"])
+        assert caught.value.code == 2
+        assert f"unrecognized arguments: {hint}" in capsys.readouterr().err
 
 
 def test_start_method_that_is_not_here_is_refused(
@@ -253,8 +258,8 @@ def test_command_that_nobody_reads_ends_quietly(words: list[str]) -> None:
         )
     finally:
         os.close(writing)
-    complaints = [line for line in done.stderr.splitlines() if not line.startswith("measuring: ")]
-    assert (complaints, done.returncode) == ([], 141)
+    assert "BrokenPipeError" not in done.stderr
+    assert done.returncode == 141
 
 
 # ---------------------------------------------------------------- test items
@@ -282,10 +287,8 @@ def outcomes(xml: Path) -> dict[str, str]:
 
 
 def test_programs_are_test_items(project: pytest.Pytester) -> None:
-    result = project.runpytest_subprocess(
-        *("tests/test_it.py", "--mp-scripts=programs/*.py", "--mp-scripts=docs/*", "-n2", "--junitxml=it.xml"),
-        "--mp-start-methods=fork,spawn",
-    )
+    words = "tests/test_it.py", "--mp-scripts=programs/*.py", "--mp-scripts=docs/*", "--mp-start-methods=fork,spawn"
+    result = project.runpytest_subprocess(*words, "-n2", "--junitxml=it.xml")
     assert outcomes(project.path / "it.xml") == {
         "tests.test_it::test_it": "passed",
         "programs.good::__main__[fork]": "passed",
@@ -309,6 +312,13 @@ def test_programs_are_test_items(project: pytest.Pytester) -> None:
     )
     result.stdout.fnmatch_lines(["fails under fork: exit code 1", "    as told"])
     result.stdout.fnmatch_lines(["*damaged.ipynb is no notebook that can be read*"])
+    again = project.runpytest_inprocess(*words, "--lf", "--collect-only", "-q")
+    assert sorted(line for line in again.outlines if "::" in line) == [
+        "docs/damaged.ipynb::__main__",
+        "programs/bad.py::__main__[spawn]",
+        "programs/broken.py::__main__[fork]",
+        "programs/broken.py::__main__[spawn]",
+    ]
 
 
 def test_what_is_collected(project: pytest.Pytester) -> None:

@@ -73,6 +73,7 @@ def test_code_cells_of_a_notebook_are_one_program() -> None:
             r"some.ipynb, code cell 2, line 2: no Python \(SyntaxError: .*; what to do: mend the cell",
             id="no Python",
         ),
+        pytest.param(notebook(cell("a = '\ud800'")), r"code cell 1, line 1: no Python \(SyntaxError", id="half"),
         pytest.param(
             notebook(cell("names = !ls")), "code cell 1, line 1: no Python", id="what IPython gives is wanted"
         ),
@@ -235,7 +236,7 @@ def test_page_with_a_mistake_is_refused() -> None:
         read_page("some.md", "```python\na = 1\na b\n```\n")
     with pytest.raises(MpcheckError, match="no Python"):
         read_page("some.md", "```python\na = '\0'\n```\n")
-    assert read_page("some.md", "# nothing\n```c\na b\n```\n") == ()
+    assert read_page("some.md", "# nothing\n```c\na b\n```\n<!-- no end\n```python\na b\n```\n") == ()
 
 
 # ---------------------------------------------------------------- files

@@ -8,7 +8,7 @@ that differs.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from signal import SIGTERM
 
@@ -17,7 +17,7 @@ from .._finding import Finding
 from .._words import exit_words, tail
 from ._contrast import Contrast
 from ._experiment import Experiment
-from ._lines import keyed, output_lines
+from ._lines import keyed, output_lines, template_of
 from ._program import Program
 from ._run import Run
 from ._top_level import calls_at_top_level
@@ -133,15 +133,21 @@ def causes_of(program: Program, experiment: Experiment, contrasts: Mapping[str, 
         of_reference = [one for key, one in symptoms[reference].items() if key not in symptoms[method]]
         for one in _roots(of_reference):
             add(reference, one)
-        found = _roots(own)
-        found += _of_output(program, experiment, contrasts[method], explained=bool(found or of_reference))
-        for one in found:
+        for one in _roots(own):
             add(method, one)
+        text = contrasts[method].stdout
+        again = _printed_again(experiment, text.extra, method), _printed_again(experiment, text.missing, reference)
+        for lines, who in zip(again, (method, reference), strict=True):
+            if lines:
+                add(who, _no_guard(program, lines))
+        is_explained = any(again) and len(again[0]) == len(text.extra) and len(again[1]) == len(text.missing)
+        if not (own or of_reference or is_explained):
+            add(method, _unexplained(experiment, contrasts[method]))
     return tuple(grouped.values())
 
 
 def _key(finding: Finding) -> tuple[str, ...]:
-    return finding.kind, finding.what, finding.where
+    return finding.kind, template_of(finding.what), finding.where
 
 
 def _symptoms(program: Program, run: Run) -> Iterator[Finding]:
@@ -150,11 +156,8 @@ def _symptoms(program: Program, run: Run) -> Iterator[Finding]:
         yield _meaning(raised)
     if run.stuck:
         evidence, _, remedy = run.stuck.rpartition("\nwhat to do: ")
-        if "is deadlocked" in evidence.partition("\n")[0]:
-            yield Finding("hung", "the program is deadlocked", "", evidence, remedy)
-        else:
-            remedy = "let it end in time; where it only takes long, raise the limit (--timeout, --mp-timeout)"
-            yield Finding("hung", "the program did not end in time", "", evidence, remedy)
+        how = "is deadlocked" if "is deadlocked" in evidence.partition("\n")[0] else "did not end in time"
+        yield Finding("hung", f"the program {how}", "", evidence, remedy)
     if run.exitcode is not None and run.exitcode < 0:
         remedy = "see the last lines that it wrote, and what C code it calls; faulthandler shows where it was"
         yield Finding("died", f"the program was {exit_words(run.exitcode)}", "", tail(run.stderr), remedy)
@@ -173,8 +176,8 @@ def _meaning(raised: Raise) -> Finding:
             sentence = " ".join(raised.text.split()).partition(". ")[0] if raised.line.endswith(":") else raised.line
             evidence = shortened(sentence, _LENGTH)
             return Finding(sign.kind, sign.what.format(name=name), raised.place, evidence, sign.remedy)
-    remedy = "see the traceback below, which comes under this start method alone"
-    return Finding("fails", raised.line, raised.place, "", remedy)
+    remedy = "see the traceback, which comes under this start method alone"
+    return Finding("fails", raised.line, raised.place, tail(f"{raised.frames}\n{raised.line}"), remedy)
 
 
 def _roots(symptoms: Sequence[Finding]) -> list[Finding]:
@@ -191,42 +194,37 @@ def _roots(symptoms: Sequence[Finding]) -> list[Finding]:
     return [Finding(one.kind, one.what, one.where, one.evidence + also, one.remedy) for one in roots]
 
 
-def _of_output(program: Program, experiment: Experiment, contrast: Contrast, *, explained: bool) -> list[Finding]:
-    """Tell why the output differs, where nothing was raised."""
-    missing, extra = contrast.stdout.missing, contrast.stdout.extra
-    imported = experiment.imported
-    if extra and imported is not None and contrast.start_method != "fork":
-        printed = set(keyed(output_lines(imported.stdout), experiment.varies[0]))
-        again = [line for line in extra if line in printed]
-        if again:
-            finding = Finding(
-                "no-main-guard",
-                "children run what stands outside of the `__main__` guard, and print it again",
-                calls_at_top_level(program),
-                "an import of the program prints: "
-                + ", ".join(repr(shortened(line, _LENGTH // 4)) for line in again[:3])
-                + (" ..." if again[3:] else ""),
-                _GUARD,
-            )
-            explained = explained or (len(again) == len(extra) and not missing)
-            return [finding] if explained else [finding, _wrong_result()]
-    if explained:
+def _printed_again(experiment: Experiment, lines: Collection[str], start_method: str) -> list[str]:
+    """Return which lines, that came too often under a start method, are those that an import of the program prints."""
+    if experiment.imported is None or start_method == "fork":
         return []
+    printed = set(keyed(output_lines(experiment.imported.stdout), experiment.varies[0]))
+    return [line for line in lines if line in printed]
+
+
+def _no_guard(program: Program, lines: Sequence[str]) -> Finding:
+    some = ", ".join(repr(shortened(line, _LENGTH // 4)) for line in lines[:3]) + (" ..." if lines[3:] else "")
+    return Finding(
+        "no-main-guard",
+        "children run what stands outside of the `__main__` guard, and print it again",
+        calls_at_top_level(program),
+        f"an import of the program prints: {some}",
+        _GUARD,
+    )
+
+
+def _unexplained(experiment: Experiment, contrast: Contrast) -> Finding:
+    """Tell what differs where nothing was raised."""
     runs = experiment.runs[contrast.start_method]
-    if missing and not extra and any(start.exitcode == -SIGTERM for run in runs for start in run.starts):
-        return [
-            Finding(
-                "lost-output",
-                "lines are missing, and workers were ended by SIGTERM",
-                "",
-                "the end of a pool's `with` block terminates it, with whatever its workers had not flushed",
-                "close() and join() the pool inside of the `with` block, or print with flush=True",
-            )
-        ]
-    return [_wrong_result()]
-
-
-def _wrong_result() -> Finding:
+    is_only_missing = contrast.stdout.missing and not contrast.stdout.extra
+    if is_only_missing and any(start.exitcode == -SIGTERM for run in runs for start in run.starts):
+        return Finding(
+            "lost-output",
+            "lines are missing, and workers were ended by SIGTERM",
+            "",
+            "the end of a pool's `with` block terminates it, with whatever its workers had not flushed",
+            "close() and join() the pool inside of the `with` block, or print with flush=True",
+        )
     return Finding(
         "wrong-result",
         "the program does something else, and nothing is raised",

@@ -37,9 +37,16 @@ class Contrast:
     @property
     def differs(self) -> bool:
         """Whether there is any difference."""
-        return (
-            self.ended or self.exitcode or self.stdout.differs or self.stderr.differs or self.children or self.survivors
-        )
+        return self.stdout.differs or self._differs_otherwise
+
+    @property
+    def may_be_chance(self) -> bool:
+        """Whether lines are there instead of others, and nothing else differs."""
+        return bool(self.stdout.missing and self.stdout.extra) and not self._differs_otherwise
+
+    @property
+    def _differs_otherwise(self) -> bool:
+        return self.ended or self.exitcode or self.stderr.differs or self.children or self.survivors
 
 
 def varies_in(runs: Mapping[str, Sequence[Run]]) -> tuple[Varying, Varying]:

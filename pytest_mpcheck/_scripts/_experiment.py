@@ -1,8 +1,9 @@
 """`Experiment`: runs a program often enough to know what differs between start methods.
 
 Guarantees: the first start method, the reference, is run twice, so that what varies by itself is no difference. Any
-other is run once; only when that differs both are run again, up to three times each, until what differs has been seen
-twice in the same way. What did not end by its deadline is not run again.
+other is run once; only when that differs both are run again, until what differs has been seen twice in the same way, or
+three times. Other lines instead of some, and nothing else, may be chance (a set of texts, a choice at random): such a
+difference has been seen four times. What did not end by its deadline is not run again.
 """
 
 from __future__ import annotations
@@ -22,6 +23,8 @@ Conduct: TypeAlias = Callable[[str, Manner], Run]
 """Runs the program once, under a start method and in a manner."""
 
 _MOST_RUNS = 3
+
+_MOST_RUNS_FOR_CHANCE = 4
 
 
 class Experiment:
@@ -55,13 +58,14 @@ class Experiment:
         if start_method == self.reference:
             return Contrast(start_method)
         self._run(start_method, 1, conduct)
-        for number in range(2, _MOST_RUNS + 1):
-            if not self.contrast(start_method).differs or (number > 2 and self._is_settled(start_method)):
+        for number in range(2, _MOST_RUNS_FOR_CHANCE + 1):
+            if self._is_settled(start_method, number):
                 break
             for method in (start_method, self.reference):
                 self._run(method, number, conduct)
         contrast = self.contrast(start_method)
-        if contrast.stdout.extra and start_method != "fork" and self.imported is None:
+        again = (contrast.stdout.extra, start_method), (contrast.stdout.missing, self.reference)
+        if self.imported is None and any(lines and method != "fork" for lines, method in again):
             self.imported = conduct(start_method, "imported")
         return contrast
 
@@ -76,8 +80,14 @@ class Experiment:
         while len(runs) < number and not any(run.stuck for run in runs):
             runs.append(conduct(start_method, "watched"))
 
-    def _is_settled(self, start_method: str) -> bool:
-        return all(self._is_steady(method) for method in (start_method, self.reference))
+    def _is_settled(self, start_method: str, number: int) -> bool:
+        """Return whether the runs that are there are enough without another one, which would have this number."""
+        contrast = self.contrast(start_method)
+        if not contrast.differs:
+            return True
+        if contrast.may_be_chance or number == 2:
+            return False
+        return number > _MOST_RUNS or (self._is_steady(start_method) and self._is_steady(self.reference))
 
     def _is_steady(self, start_method: str) -> bool:
         """Return whether all runs under a start method went alike."""

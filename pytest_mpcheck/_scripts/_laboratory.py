@@ -18,6 +18,7 @@ from .._children._station import Station
 from .._errors import ChildStuck
 from .._history._recollection import Recollection
 from .._keeper._scope import Scope
+from .._words import RAISE_THE_LIMIT
 from ._program import Program
 from ._run import Run, starts_of
 
@@ -29,6 +30,9 @@ _OUR_FRAME = re.compile(r'^([ |]*)File "[^"\n]*_script_main\.py", line .*\n(?:\1
 
 _OUR_LINE = re.compile(r", started by the test at [^\n]*?:\d+ in \w+")
 """Where the script was started: by this module, of which nobody wants to know."""
+
+
+_RAISE_THE_LIMIT = "raise the limit (--timeout, --mp-timeout)"
 
 
 class Laboratory:
@@ -78,7 +82,8 @@ class Laboratory:
             exitcode, stdout, stderr = done.exitcode, done.stdout, done.stderr
             survivors = tuple(map(told, done.survivors))
         except ChildStuck as error:
-            stdout, stderr, stuck = station.read("stdout"), station.read("stderr"), told(_OUR_LINE.sub("", str(error)))
+            stdout, stderr = station.read("stdout"), station.read("stderr")
+            stuck = told(_OUR_LINE.sub("", str(error)).replace(RAISE_THE_LIMIT, _RAISE_THE_LIMIT))
         starts = starts_of(station.read("starts"))
         return Run(start_method, exitcode, told(stdout), told(stderr), survivors, starts, stuck)
 

@@ -24,6 +24,7 @@ __all__ = [
     "keyed",
     "merged",
     "output_lines",
+    "template_of",
     "varying",
 ]
 
@@ -75,7 +76,8 @@ def _plain(line: str) -> str:
     return _WORKER.sub(r"\1-N", _NAMES.sub("", line)).replace("__mp_main__", "__main__")
 
 
-def _template(line: str) -> str:
+def template_of(line: str) -> str:
+    """Return a line without its numbers."""
     return _NUMBER.sub("#", line)
 
 
@@ -90,7 +92,7 @@ def varying(runs: Sequence[Lines]) -> Varying:
             found[template] = found.get(template, frozenset()) | positions
         # numbers that only change places between lines: none of them tells anything
         rest = [Counter(keyed(side, found)) for side in sides]
-        for template in map(_template, (rest[0] - rest[1]) + (rest[1] - rest[0])):
+        for template in map(template_of, (rest[0] - rest[1]) + (rest[1] - rest[0])):
             if template in here and template in there:
                 found[template] = frozenset(range(template.count("#")))
     return found
@@ -99,7 +101,7 @@ def varying(runs: Sequence[Lines]) -> Varying:
 def _by_template(lines: Lines) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     for line in lines:
-        found.setdefault(_template(line), []).append(line)
+        found.setdefault(template_of(line), []).append(line)
     return found
 
 
@@ -127,7 +129,7 @@ def keyed(lines: Lines, varies: Varying) -> Lines:
 
 def _keyed(lines: Lines, varies: Varying) -> Iterator[str]:
     for line in lines:
-        positions = varies.get(_template(line))
+        positions = varies.get(template_of(line))
         if positions:
             numbers = count()
             yield _NUMBER.sub(lambda found: "#" if next(numbers) in positions else found[0], line)  # noqa: B023

@@ -105,7 +105,7 @@ def syntax_error(text: str, flags: int = 0) -> SyntaxError | None:
             compile(text, "<program>", "exec", flags, dont_inherit=True)
         except SyntaxError as error:
             return error
-        except ValueError as error:  # null bytes, before 3.12
+        except (MemoryError, RecursionError, ValueError) as error:  # nested too deep; half of a character
             return SyntaxError(str(error), ("<program>", 1, 1, ""))
     return None
 

@@ -25,11 +25,13 @@ class Raise:
     Attributes:
         line: The line that names it: ``ValueError: no such item``.
         text: That line and all that was written before the next traceback.
+        frames: What stands above that line.
         place: The innermost line of the program in it; empty when there is none.
     """
 
     line: str
     text: str
+    frames: str
     place: str
 
 
@@ -46,7 +48,12 @@ def raises(program: Program, text: str) -> Iterator[Raise]:
         body = [_MARGIN.sub("", line) for line in lines[start + 1 : end]]
         frames = next((number for number, line in enumerate(body) if line[:1] not in (" ", "")), len(body))
         if frames < len(body):
-            yield Raise(body[frames].rstrip(), "\n".join(body[frames:]), _place(program, body[:frames]))
+            yield Raise(
+                body[frames].rstrip(),
+                "\n".join(body[frames:]),
+                "\n".join(body[:frames]),
+                _place(program, body[:frames]),
+            )
 
 
 def _place(program: Program, frames: list[str]) -> str:

@@ -164,7 +164,7 @@ def _notes(program: Program, experiment: Experiment, contrasts: Mapping[str, Con
     if len(codes) == 1 and (code := codes.pop()) != 0:
         alike = " alike under every start method" if len(experiment.runs) > 1 else ""
         yield from ("", f"It fails{alike}: {_how(code)}")
-        yield from (f"    {line}" for line in tail(runs[0].stuck or runs[0].stderr).splitlines())
+        yield from (f"    {line}" for line in (runs[0].stuck or tail(runs[0].stderr)).splitlines())
 
 
 def _about_runs(experiment: Experiment, contrasts: Mapping[str, Contrast]) -> Iterator[str]:
