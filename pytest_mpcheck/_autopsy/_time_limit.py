@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 __all__ = ["looking_first"]
 
-_PROOF = 1.0
+_PROOF = 1.7
 """After how many seconds the signal comes once more; a proof takes less."""
 
 

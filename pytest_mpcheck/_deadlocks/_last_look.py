@@ -11,7 +11,7 @@ from .._records import Deadlock
 
 __all__ = ["PATIENCE", "may_be_deadlocked", "prove"]
 
-PATIENCE = 0.8
+PATIENCE = 1.5
 """How long a proof may take, in seconds."""
 
 _WAITING = frozenset(
