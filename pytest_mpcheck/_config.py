@@ -7,20 +7,18 @@ from __future__ import annotations
 
 import contextlib
 import os
-import pickle
 import sys
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from ._errors import BadSetting
-from ._keeper._run import Run
-from ._platforms import available_kinds
+from ._bad_setting import BadSetting
 from ._settings import START_METHODS, Kind, MarkSettings, Settings, parse_mark, parse_settings
 
 if TYPE_CHECKING:
     from ._children._asserts import Assertions
+    from ._keeper._run import Run
 
 __all__ = [
     "MARKER",
@@ -31,10 +29,11 @@ __all__ = [
     "assertions_of",
     "check_effect",
     "choose_kinds",
+    "is_attended",
     "is_mp_test",
     "mark_of",
-    "new_run",
     "read_settings",
+    "run_of",
 ]
 
 FOR_PROCESSES_ONLY = frozenset(("mp_start_method", "mp_context", "mp_script"))
@@ -46,13 +45,17 @@ NAMES = frozenset(("mpcheck", "pytest_mpcheck.plugin"))
 SETTINGS = pytest.StashKey[Settings]()
 """Where the configuration keeps the settings that hold for the whole run."""
 
-RUN = pytest.StashKey[Run]()
-"""Where the configuration keeps what the run has started."""
+RUN: pytest.StashKey[Run] = pytest.StashKey()
+"""Where the configuration keeps what the run has started, once `run_of` has been asked for it."""
+
+_ABOUT_FINDINGS = frozenset(("allow", "reason"))
+"""Keywords of the marker that say nothing about what the test starts."""
 
 MARKER = (
-    "mp(start_methods=None, backends=None, timeout=None): the test starts processes; run it under these start methods "
-    "(or, where it uses mp_backend, these backends), with this deadline in seconds for every wait. "
-    "It fails when it starts none."
+    "mp(start_methods=None, backends=None, timeout=None, allow=None, reason=None): the test starts processes; run it "
+    "under these start methods (or, where it uses mp_backend, these backends), with this deadline in seconds for every "
+    "wait. It fails when it starts none. With nothing but allow, kinds of findings of the guard, and the reason: those "
+    "are not told of the test; that says nothing about what it starts."
 )
 
 
@@ -97,6 +100,11 @@ def add_options(parser: pytest.Parser) -> None:
         "session of their own too); the default is warn where the plugin is named by -p mpcheck, else off",
     )
     group.addoption(
+        "--mp-guard-report",
+        metavar="PATH",
+        help="write what the guard finds to this file, as JSON; puts the guard on (warn)",
+    )
+    group.addoption(
         "--mp-trace",
         metavar="PATH",
         help="write the history of every mp test to this file, as Chrome trace events: open it in Perfetto "
@@ -106,6 +114,9 @@ def add_options(parser: pytest.Parser) -> None:
     parser.addini("mp_timeout", "as --mp-timeout", default=None)
     parser.addini("mp_platform", "as --mp-platform", default=None)
     parser.addini("mp_guard", "as --mp-guard", default=None)
+    parser.addini(
+        "mp_allow", "findings of the guard not to be told, such as thread-leak: *pytest-timeout*", type="linelist"
+    )
     parser.addini("mp_history_limit", "how large the history of a process may become, such as 64MB", default=None)
     parser.addini("mp_keep", "patterns of names and command lines of processes to leave alone", type="linelist")
 
@@ -128,9 +139,10 @@ def read_settings(config: pytest.Config) -> Settings:
             raw[name] = (",".join(value) if isinstance(value, list) else value), origin
     if "guard" not in raw and not NAMES.isdisjoint(config.getoption("plugins")):
         raw["guard"] = "warn", "command line -p"
-    if config.getoption("mp_trace") is not None:
-        raw["trace"] = config.getoption("mp_trace"), "command line --mp-trace"
-    for name in ("keep", "history_limit"):
+    for name in ("guard_report", "trace"):
+        if (value := config.getoption(f"mp_{name}")) is not None:
+            raw[name] = value, f"command line --mp-{name.replace('_', '-')}"
+    for name in ("allow", "keep", "history_limit"):
         if value := config.getini(f"mp_{name}"):
             raw[name] = value, f"ini mp_{name}{f' in {config.inipath}' if config.inipath else ''}"
     try:
@@ -139,15 +151,24 @@ def read_settings(config: pytest.Config) -> Settings:
         raise pytest.UsageError(str(error)) from None
 
 
-def new_run(config: pytest.Config, settings: Settings) -> Run:
-    """Make what looks after the processes of a run; nothing is done by that."""
+def run_of(config: pytest.Config) -> Run:
+    """Return what looks after the processes of a run; it is made when it is first asked for, and does nothing yet."""
+    if RUN not in config.stash:
+        from ._keeper._run import Run
 
-    def stderr() -> int:
-        capture = config.pluginmanager.getplugin("capturemanager")
-        with capture.global_and_fixture_disabled() if capture else contextlib.nullcontext():
-            return os.dup(2)
+        settings = config.stash[SETTINGS]
+        has_controller = hasattr(config, "workerinput")
+        config.stash[RUN] = Run(
+            settings.guard, settings.keep, lambda: _stderr_of(config), has_controller=has_controller
+        )
+    return config.stash[RUN]
 
-    return Run(settings.guard, settings.keep, stderr, has_controller=hasattr(config, "workerinput"))
+
+def _stderr_of(config: pytest.Config) -> int:
+    """Return a new descriptor of the real standard error."""
+    capture = config.pluginmanager.getplugin("capturemanager")
+    with capture.global_and_fixture_disabled() if capture else contextlib.nullcontext():
+        return os.dup(2)
 
 
 def mark_of(node: pytest.Item | pytest.Collector) -> MarkSettings:
@@ -160,14 +181,24 @@ def mark_of(node: pytest.Item | pytest.Collector) -> MarkSettings:
     for mark in node.iter_markers("mp"):
         this = parse_mark(mark.args, mark.kwargs, f"@pytest.mark.mp of {node.nodeid}")
         merged = MarkSettings(
-            merged.start_methods or this.start_methods, merged.backends or this.backends, merged.timeout or this.timeout
+            merged.start_methods or this.start_methods,
+            merged.backends or this.backends,
+            merged.timeout or this.timeout,
+            merged.allow + this.allow,
         )
     return merged
 
 
 def is_mp_test(item: pytest.Item) -> bool:
     """Return whether a test says that it starts workers: by one of our fixtures, or by the marker."""
-    return "_mp_kind" in getattr(item, "fixturenames", ()) or item.get_closest_marker("mp") is not None
+    return "_mp_kind" in getattr(item, "fixturenames", ()) or any(
+        not mark.kwargs or not _ABOUT_FINDINGS.issuperset(mark.kwargs) for mark in item.iter_markers("mp")
+    )
+
+
+def is_attended(item: pytest.Item) -> bool:
+    """Return whether a test starts workers or is recorded, as far as that is to be seen before it runs."""
+    return is_mp_test(item) or "mp_history" in getattr(item, "fixturenames", ())
 
 
 def check_effect(metafunc: pytest.Metafunc) -> None:
@@ -203,6 +234,8 @@ def choose_kinds(metafunc: pytest.Metafunc, mark: MarkSettings) -> tuple[Kind, .
     Raises:
         BadSetting: The test asks for what cannot go together.
     """
+    from ._platforms import available_kinds
+
     settings = metafunc.config.stash[SETTINGS]
     available = available_kinds()
     methods = mark.start_methods or settings.start_methods
@@ -230,6 +263,8 @@ def assertions_of(item: pytest.Item) -> Assertions | None:
     rewrite = getattr(sys.modules.get("_pytest.assertion.rewrite"), "rewrite_asserts", None)
     if rewrite is None or item.config.getoption("assertmode") != "rewrite":
         return None
+    import pickle
+
     from ._children._asserts import Assertions
 
     registered = {name for finder in sys.meta_path for name in getattr(finder, "_must_rewrite", ())}

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import threading
-import warnings
-from collections.abc import Generator, Iterable
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Generator, Iterable, Iterator
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from ._config import SETTINGS
-from ._errors import Found, ResourcesLeaked
-from ._finding import Finding, MpcheckWarning
+from ._bad_setting import BadSetting
+from ._config import SETTINGS, mark_of
+from ._docket import Docket
+from ._guard._guard import Guard
+from ._guard._vacuity import start_method_of, vacuity
+from ._guard._watcher import Span
+from ._guard._watchers import watchers
 
 if TYPE_CHECKING:
-    from ._guard._guard import Guard
+    from ._finding import Finding
+    from ._findings._allowance import Allowance
     from ._guard._ownership import Tenure
 
 __all__ = ["put_guard_on"]
@@ -33,100 +38,141 @@ class Guarding:
     """
 
     def __init__(self, config: pytest.Config) -> None:
-        from ._guard._guard import Guard
-        from ._guard._watchers import watchers
-
-        settings = config.stash[SETTINGS]
-        self.is_strict = settings.guard == "strict"
-        self.findings: list[Finding] = []
-        self.troubles: list[str] = []
-        self.guard: Guard = Guard(watchers(settings), self.troubles.append)
+        self._config = config
+        self._docket = Docket(config)
+        self._guard = Guard(watchers(config.stash[SETTINGS]), self._new_span, self._docket.note_trouble)
         self._item: pytest.Item | None = None
-        self._tenure: Tenure | None = None
-        self._failed = 0
-        self.guard.open()
+        self._attendant: _Attendant | None = None
+        self._guard.open()
 
-    def pytest_unconfigure(self) -> None:
-        self.guard.close()
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        if any(_vacuity(item) for item in session.items):
+            self._call_attendant()
 
-    @pytest.hookimpl(wrapper=True, tryfirst=True)
-    def pytest_runtest_setup(self, item: pytest.Item) -> Generator[None, object, object]:
-        from ._guard._watcher import Span
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_setup(self, item: pytest.Item) -> None:
+        self._item = item
+        if self._attendant is not None:
+            self._attendant.has_passed = False
+            self._guard.forget_test()
 
-        self._item, self._failed = item, item.session.testsfailed
-        self._tenure = self.guard.enter(Span(item.nodeid, "function", item.nodeid, {"item": item}))
-        return (yield)
+    def _new_span(self) -> Span | None:
+        if self._item is None:
+            return None
+        self._call_attendant()
+        return Span(self._item.nodeid, "function", self._item.nodeid, partial(_stderr, self._item))
 
-    @pytest.hookimpl(wrapper=True, tryfirst=True)  # when all fixtures of the test are gone
-    def pytest_runtest_teardown(self, item: pytest.Item) -> Generator[None, object, object]:
-        try:
-            result = yield
-        except BaseException:
-            self._leave(item, has_failed=True)
-            raise
-        self._raise(self._leave(item, has_failed=item.session.testsfailed != self._failed))
-        return result
+    def _call_attendant(self) -> None:
+        if self._attendant is None:
+            self._attendant = _Attendant(self._guard, self._docket)
+            self._config.pluginmanager.register(self._attendant, "mpcheck-guard-attendant")
 
     @pytest.hookimpl(wrapper=True)
     def pytest_fixture_setup(
         self, fixturedef: pytest.FixtureDef[object], request: pytest.FixtureRequest
     ) -> Generator[None, object, object]:
-        if fixturedef.scope == "function" or self._tenure is None:
+        if fixturedef.scope == "function" or self._item is None:
             return (yield)
-        from ._guard._watcher import Span
-
+        item = self._item
         owner = f"fixture {fixturedef.argname!r} of {fixturedef.baseid or 'a plugin'}"
-        tenure = self.guard.enter(Span(owner, fixturedef.scope, self._tenure.span.test))
+        tenure = self._guard.enter(Span(owner, fixturedef.scope, item.nodeid, partial(_stderr, item)))
         threads = threading.enumerate()
-        fixturedef.addfinalizer(lambda: self._torn_down(tenure))  # the last one to be called
+        fixturedef.addfinalizer(lambda: self._torn_down(tenure, request.node))  # the last one to be called
         try:
             return (yield)
         except BaseException:
             tenure.span.has_failed = True
             raise
         finally:
-            self.guard.settle(tenure, threads)
-            fixturedef.addfinalizer(lambda: self.guard.enter_again(tenure))  # the first one
+            self._guard.settle(tenure, threads)
+            fixturedef.addfinalizer(lambda: self._guard.enter_again(tenure))  # the first one
 
-    def _torn_down(self, tenure: Tenure) -> None:
-        self._raise(self._tell(self.guard.leave(tenure)))
+    def _torn_down(self, tenure: Tenure, node: pytest.Item | pytest.Collector) -> None:
+        __tracebackhide__ = True
+        findings = self._guard.leave(tenure)
+        if findings:
+            assert self._item is not None
+            self._docket.add(findings, _allowances(node), self._item)
 
-    def _leave(self, item: pytest.Item, *, has_failed: bool) -> list[Finding]:
-        if self._tenure is None:
-            return []
-        tenure, self._tenure = self._tenure, None
-        tenure.span.has_failed = has_failed
-        return self._tell(self.guard.leave(tenure))
+    @pytest.hookimpl(wrapper=True, trylast=True)  # inside of whoever tells the world that the session is over
+    def pytest_sessionfinish(self) -> Generator[None, object, object]:
+        result = yield
+        self._docket.close()
+        return result
 
-    def _tell(self, findings: Iterable[Finding]) -> list[Finding]:
-        told = list(findings)
-        self.findings += told
-        if not self.is_strict:
-            for finding in told:
-                self._warn(finding)
-        return told
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_testnodedown(self, node: Any) -> None:
+        self._docket.take(node)
 
-    def _warn(self, finding: Finding) -> None:
-        """Warn, as far as the user's filters let it through; an error it never becomes."""
-        assert self._item is not None
-        warning, path = MpcheckWarning(_words(finding)), str(self._item.path)
-        message = warnings.WarningMessage(warning, MpcheckWarning, path, 1)
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        self._docket.show(terminalreporter)
+
+    def pytest_unconfigure(self) -> None:
+        self._guard.close()
+
+
+class _Attendant:
+    """The hooks that each test pays for, once the first of a run has passed a door.
+
+    Attributes:
+        has_passed: Whether the test's own code has.
+    """
+
+    def __init__(self, guard: Guard, docket: Docket) -> None:
+        self._guard = guard
+        self._docket = docket
+        self.has_passed = False
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_makereport(
+        self, item: pytest.Item, call: pytest.CallInfo[None]
+    ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+        report = yield
+        if call.when == "call":
+            self.has_passed = report.passed and not hasattr(report, "wasxfail")
+        return report
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)  # its fixtures are gone then
+    def pytest_runtest_teardown(self, item: pytest.Item) -> Generator[None, object, object]:
+        __tracebackhide__ = True
         try:
-            warnings.warn_explicit(warning, MpcheckWarning, path, 1)
-        except MpcheckWarning:  # they make errors of warnings
-            self._item.ihook.pytest_warning_recorded.call_historic(
-                kwargs={"warning_message": message, "when": "runtest", "nodeid": self._item.nodeid, "location": None}
-            )
+            result = yield
+        except BaseException:
+            self.has_passed = False
+            self._judge(item, may_fail=False)
+            raise
+        self._judge(item, may_fail=True)
+        return result
 
-    def _raise(self, findings: list[Finding]) -> None:
-        """Fail the test, where the guard is strict."""
-        if not findings or not self.is_strict:
-            return
-        errors = [(ResourcesLeaked if one.kind.endswith("-leak") else Found)(_words(one), (one,)) for one in findings]
-        if len(errors) == 1:
-            raise errors[0]
-        raise ExceptionGroup(f"{len(errors)} findings", errors)
+    def _judge(self, item: pytest.Item, *, may_fail: bool) -> None:
+        __tracebackhide__ = True
+        findings = self._guard.leave_test(_vacuity(item) if self.has_passed else None, has_failed=not self.has_passed)
+        if findings:
+            self._docket.add(findings, _allowances(item), item, may_fail=may_fail)
 
 
-def _words(finding: Finding) -> str:
-    return f"{finding.kind}: {finding.what}"
+def _allowances(node: pytest.Item | pytest.Collector) -> tuple[Allowance, ...]:
+    try:
+        return mark_of(node).allow
+    except BadSetting:  # of a test that is no function of Python, which nobody has asked before
+        return ()
+
+
+def _stderr(item: pytest.Item) -> str:
+    """Return what pytest has captured of the standard error of a test."""
+    return "".join(text for _, key, text in item._report_sections if key == "stderr")
+
+
+def _vacuity(item: pytest.Item) -> Callable[[Span], Iterable[Finding]] | None:
+    """Return what judges whether a test runs for nothing once for each start method; ``None`` where it does not."""
+    parameters = item.callspec.params if hasattr(item, "callspec") else {}
+    found = {name: value for name, value in parameters.items() if start_method_of(value)}
+    return partial(vacuity, found, partial(_others, item)) if found else None
+
+
+def _others(item: pytest.Item, name: str) -> Iterator[object]:
+    """Yield the values that a parameter of a test has in its other runs."""
+    function = getattr(item, "originalname", None)
+    for other in item.session.items:
+        if other is not item and other.parent is item.parent and getattr(other, "originalname", None) == function:
+            yield other.callspec.params.get(name)  # type: ignore[attr-defined]

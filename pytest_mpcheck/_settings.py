@@ -10,11 +10,15 @@ import math
 import os
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from difflib import get_close_matches
+from typing import TYPE_CHECKING
 
-from ._errors import BadSetting
-from ._platforms import CURRENT, OFFERS, Offer
+from ._bad_setting import BadSetting
+from ._offers import CURRENT, OFFERS, Offer
+from ._record import record
+
+if TYPE_CHECKING:
+    from ._findings._allowance import Allowance
 
 __all__ = ["BACKENDS", "START_METHODS", "Kind", "MarkSettings", "Settings", "parse_mark", "parse_settings"]
 
@@ -36,7 +40,7 @@ _LEAST_HISTORY = 64 * 1024
 _UNITS = {"": 1, "B": 1, "KB": 1024, "MB": 1024**2, "GB": 1024**3}
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Kind:
     """One kind of worker that a test is to run with.
 
@@ -49,7 +53,7 @@ class Kind:
     obstacle: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Settings:
     """What the command line and the ini file ask for.
 
@@ -59,6 +63,8 @@ class Settings:
         platform: The platform to pretend, or the real one.
         guard: One of `GUARDS`.
         keep: Patterns of the processes that no guard ends.
+        allow: Findings of the guard that nobody wants to be told.
+        guard_report: The file to write the findings of the guard to, as an absolute path; empty for none.
         trace: The file to write the history of the run to, as an absolute path; empty for none.
         history_limit: How large the history of a process may become, in bytes.
     """
@@ -68,6 +74,8 @@ class Settings:
     platform: str
     guard: str = "off"
     keep: tuple[str, ...] = ()
+    allow: tuple[Allowance, ...] = ()
+    guard_report: str = ""
     trace: str = ""
     history_limit: int = DEFAULT_HISTORY_LIMIT
 
@@ -105,7 +113,7 @@ class Settings:
         return f"{name!r} is not available on {self.platform}{pretended}; there is: {methods}"
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class MarkSettings:
     """What the markers of one test ask for; ``None`` where they say nothing.
 
@@ -113,11 +121,15 @@ class MarkSettings:
         start_methods: As `Settings.start_methods`.
         backends: Members of `BACKENDS`.
         timeout: As `Settings.timeout`.
+        allow: As `Settings.allow`; those of all markers hold.
+        reason: Why that is allowed.
     """
 
     start_methods: tuple[str, ...] | None = None
     backends: tuple[str, ...] | None = None
     timeout: float | None = None
+    allow: tuple[Allowance, ...] = ()
+    reason: str = ""
 
 
 def parse_settings(raw: Mapping[str, tuple[object, str]]) -> Settings:
@@ -135,11 +147,19 @@ def parse_settings(raw: Mapping[str, tuple[object, str]]) -> Settings:
     methods, timeout, platform, guard, keep, limit, trace = (
         raw.get(name) for name in ("start_methods", "timeout", "platform", "guard", "keep", "history_limit", "trace")
     )
+    report = raw.get("guard_report")
+    if report and guard and "off" in _names(*guard, GUARDS, "guard", only_one=True):
+        raise BadSetting(
+            f"file {report[0]!r} from {report[1]} would have nothing in it, since the guard is off ({guard[1]}): "
+            f"put it on, or ask for no report"
+        )
     return Settings(
+        allow=_allowances(*raw["allow"]) if "allow" in raw else (),
+        guard_report=_new_file(*report) if report else "",
         start_methods=_names(*methods, (*START_METHODS, "all", "default"), "start method") if methods else ("all",),
         timeout=_seconds(*timeout) if timeout else DEFAULT_TIMEOUT,
         platform=_names(*platform, tuple(OFFERS), "platform", only_one=True)[0] if platform else CURRENT,
-        guard=_names(*guard, GUARDS, "guard", only_one=True)[0] if guard else "off",
+        guard=_names(*guard, GUARDS, "guard", only_one=True)[0] if guard else "warn" if report else "off",
         keep=_patterns(*keep) if keep else (),
         trace=_new_file(*trace) if trace else "",
         history_limit=_size(*limit) if limit else DEFAULT_HISTORY_LIMIT,
@@ -173,6 +193,7 @@ def parse_mark(args: tuple[object, ...], kwargs: Mapping[str, object], origin: s
             )
     given = {keyword: value for keyword, value in kwargs.items() if value is not None}
     where = f"{origin}, "
+    reason = _reason(given, origin)
     return MarkSettings(
         start_methods=_names(
             given["start_methods"], f"{where}start_methods", (*START_METHODS, "all", "default"), "start method"
@@ -181,7 +202,27 @@ def parse_mark(args: tuple[object, ...], kwargs: Mapping[str, object], origin: s
         else None,
         backends=_names(given["backends"], f"{where}backends", BACKENDS, "backend") if "backends" in given else None,
         timeout=_seconds(given["timeout"], f"{where}timeout") if "timeout" in given else None,
+        allow=_allowances(given["allow"], f"{where}allow", reason) if "allow" in given else (),
+        reason=reason,
     )
+
+
+def _allowances(value: object, origin: str, reason: str = "") -> tuple[Allowance, ...]:
+    from ._findings._allowance import parse_allowances
+
+    return parse_allowances(value, origin, reason)
+
+
+def _reason(given: Mapping[str, object], origin: str) -> str:
+    """Check the reason of an allowance."""
+    reason = given.get("reason", "")
+    if not isinstance(reason, str):
+        raise BadSetting(f"reason {reason!r} from {origin} is no text: say in words why this is allowed")
+    if reason and "allow" not in given:
+        raise BadSetting(
+            f"reason {reason!r} from {origin} is the reason of nothing: say what is allowed by allow=[...]"
+        )
+    return reason
 
 
 def _names(value: object, origin: str, known: tuple[str, ...], noun: str, *, only_one: bool = False) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from pytest_mpcheck import BadSetting
-from pytest_mpcheck._platforms import CURRENT, OFFERS
+from pytest_mpcheck._offers import CURRENT, OFFERS
 from pytest_mpcheck._settings import Kind, MarkSettings, Settings, parse_mark, parse_settings
 
 ALL = ("fork", "spawn", "forkserver", "thread", "interpreter")
@@ -103,7 +103,8 @@ def test_marker_takes_its_keywords() -> None:
             (),
             {"start_method": "spawn"},
             (
-                "unknown keyword 'start_method' in there: it takes start_methods, backends, timeout (did you mean "
+                "unknown keyword 'start_method' in there: it takes start_methods, backends, timeout, allow, "
+                "reason (did you mean "
                 "'start_methods'?)"
             ),
         ),

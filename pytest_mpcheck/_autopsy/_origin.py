@@ -6,16 +6,16 @@ import contextlib
 import os
 import sys
 
-__all__ = ["ON_THE_WAY", "origin"]
+__all__ = ["origin"]
 
-ON_THE_WAY = frozenset((__name__.partition(".")[0], "asyncio", "concurrent", "multiprocessing", "subprocess"))
+_ON_THE_WAY = frozenset((__name__.partition(".")[0], "asyncio", "concurrent", "multiprocessing", "subprocess"))
 """Packages in which nobody looks for the line that started something."""
 
 
 def origin() -> str:
     """Return the place that the call comes from, such as ``test_prices.py:12 in test_it``; past those packages."""
     frame = sys._getframe(1)
-    while frame.f_back is not None and frame.f_globals.get("__name__", "").partition(".")[0] in ON_THE_WAY:
+    while frame.f_back is not None and frame.f_globals.get("__name__", "").partition(".")[0] in _ON_THE_WAY:
         frame = frame.f_back
     path = frame.f_code.co_filename
     with contextlib.suppress(FileNotFoundError):  # the test has taken its own working directory away

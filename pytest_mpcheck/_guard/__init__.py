@@ -5,8 +5,9 @@ fixture of wider scope, which is judged after its own teardown. Nothing that goe
 
 ===============  ===============================================================================================
 `_doors`         where the standard library, and the libraries that copy it, start and make things
+`_replacements`  stands in front of functions of other modules, and hears of their import by `_imports`
+`_passage`       the way that a call has come
 `_callers_name`  hides that one of these stands in the way
-`_imports`       hears of the import of a module that has doors
 `_watcher`       what the guard asks: `Watcher`; and what it tells those: `Span`, `Made`
 `_watchers`      all watchers there are
 `_ownership`     who owns what was made while spans overlap

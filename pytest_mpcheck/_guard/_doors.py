@@ -9,18 +9,16 @@ from __future__ import annotations
 
 import functools
 import os
-import sys
 import threading
 import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from types import ModuleType
 from typing import Any, NamedTuple, Protocol
 
-from .._autopsy._origin import origin
 from .._keeper._launch import is_at_work
 from ._callers_name import in_callers_name
-from ._imports import Imports
+from ._passage import passage
+from ._replacements import Place, Replacements
 from ._watcher import Made
 
 __all__ = ["DOORS", "Door", "Listener", "aside", "listen", "making", "stop_listening"]
@@ -60,7 +58,8 @@ _OF_MULTIPROCESSING = (
 DOORS: tuple[Door, ...] = (
     Door("subprocess", "Popen", "__init__", "program"),
     *(Door("os", "", name, "fork") for name in ("fork", "forkpty")),
-    *(Door("os", "", name, "program") for name in ("posix_spawn", "posix_spawnp", "system")),
+    *(Door("os", "", name, "spawn") for name in ("posix_spawn", "posix_spawnp")),
+    Door("os", "", "system", "shell"),
     Door("concurrent.futures.process", "ProcessPoolExecutor", "__init__", "executor"),
     Door("concurrent.futures.thread", "ThreadPoolExecutor", "__init__", "thread executor"),
     *(
@@ -94,9 +93,6 @@ class Listener(Protocol):
 
 _listeners: list[Listener] = []
 
-_replaced: dict[tuple[Any, str], tuple[Any, Any]] = {}
-"""By class or module, and name: what was there, and what stands there now."""
-
 _thread = threading.local()
 
 _forks_are_heard = False
@@ -124,10 +120,7 @@ def listen(listener: Listener) -> None:
     global _forks_are_heard  # noqa: PLW0603 (it cannot be taken back, so it is done once)
     _listeners.append(listener)
     if len(_listeners) == 1:
-        _imports.open()
-        for name in {door.module for door in DOORS}:
-            if module := sys.modules.get(name):
-                _replace(module)
+        _replacements.open()
     if not _forks_are_heard and hasattr(os, "register_at_fork"):
         _forks_are_heard = True
         os.register_at_fork(after_in_child=_listeners.clear)
@@ -137,47 +130,31 @@ def stop_listening(listener: Listener) -> None:
     """Let somebody hear no more. Idempotent."""
     if listener in _listeners:
         _listeners.remove(listener)
-    if _listeners:
-        return
-    _imports.close()
-    for (owner, name), (original, replacement) in _replaced.items():
-        if vars(owner).get(name) is replacement:
-            setattr(owner, name, original)
-    _replaced.clear()
+    if not _listeners:
+        _replacements.close()
 
 
-def _replace(module: ModuleType) -> None:
-    for door in DOORS:
-        if door.module != module.__name__:
-            continue
-        owner: Any = getattr(module, door.owner, None) if door.owner else module
-        # a test may have put something else there, such as a mock
-        original = vars(owner).get(door.name) if isinstance(owner, (type, ModuleType)) else None
-        if not callable(original) or (owner, door.name) in _replaced:
-            continue
-        replacement = _watched(door, original)
-        _replaced[owner, door.name] = original, replacement
-        setattr(owner, door.name, replacement)
+def _watched(door: Door, original: Callable[..., Any] | None) -> Callable[..., Any] | None:
+    if original is None:  # another version of the library
+        return None
 
-
-_imports = Imports({door.module for door in DOORS}, _replace)
-
-
-def _watched(door: Door, original: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(original)
     def passing(*args: Any, **kwargs: Any) -> Any:
         __tracebackhide__ = True
         if not _listeners or getattr(_thread, "is_aside", False) or is_at_work():
             return original(*args, **kwargs)
         outer = getattr(_thread, "making", None)
-        made = Made(door.kind, origin(), threading.get_ident(), outer, failed=True)
+        where, through, makers = passage(1)
+        made = Made(door.kind, where, through, makers, outer)
         heard = tuple(_listeners)
         for listener in heard:
             listener.before(made, args, kwargs)
         _thread.making = made
         try:
             result = in_callers_name(original, args, kwargs) if made.kind == "fork" else original(*args, **kwargs)
-            made.failed = False
+        except BaseException:
+            made.failed = True
+            raise
         finally:
             _thread.making = outer
             if _listeners:  # else this is a forked child
@@ -202,11 +179,12 @@ def _describe(made: Made, maker: Any, result: Any) -> None:
     elif made.kind == "process":
         made.pid = maker.pid or 0
         made.name = maker.name
-        made.start_method = getattr(maker, "_start_method", None) or ""
+        made.start_method = getattr(getattr(maker, "_popen", None), "method", "")
     elif made.kind == "program" and maker is not None:
         made.pid = getattr(maker, "pid", 0) or 0
         made.name = _program(getattr(maker, "args", ""))
-    elif made.kind == "fork" and result is not None:
+        made.is_piped = getattr(maker, "stdout", None) is not None or getattr(maker, "stderr", None) is not None
+    elif made.kind in ("fork", "spawn") and result is not None:
         made.pid = result[0] if isinstance(result, tuple) else result
 
 
@@ -214,3 +192,8 @@ def _program(args: Any) -> str:
     while isinstance(args, (list, tuple)) and args:
         args = args[0]
     return os.path.basename(os.fsdecode(args)) if isinstance(args, (str, bytes, os.PathLike)) else ""
+
+
+_replacements = Replacements(
+    [Place(door.module, door.owner, door.name, functools.partial(_watched, door)) for door in DOORS]
+)

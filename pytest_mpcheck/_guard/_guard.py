@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import gc
 import threading
-from collections.abc import Callable, Collection, Hashable, Iterable
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -35,10 +36,14 @@ class Guard:
 
     Args:
         watchers: Whom to ask.
+        new_span: Makes the span of the test that runs, at its first door; ``None`` where none runs.
         trouble: Is called with a sentence for each watcher that failed, once.
     """
 
-    def __init__(self, watchers: Iterable[Watcher], trouble: Callable[[str], None]) -> None:
+    def __init__(
+        self, watchers: Iterable[Watcher], new_span: Callable[[], Span | None], trouble: Callable[[str], None]
+    ) -> None:
+        self._new_span = new_span
         self._watchers = list(watchers)
         self._trouble = trouble
         self._troubled: set[str] = set()
@@ -60,17 +65,45 @@ class Guard:
             self._ask(watcher, watcher.close)
 
     def enter(self, span: Span) -> Tenure:
-        """Let a test begin."""
+        """Let the setup of a fixture of wider scope begin."""
         tenure = Tenure(span)
         self._ownership.enter(tenure)
         return tenure
 
+    def forget_test(self) -> None:
+        """Let a new test begin; one that never came to its teardown is not judged."""
+        self._ownership.test = None
+
+    def leave_test(self, further: Callable[[Span], Iterable[Finding]] | None, *, has_failed: bool) -> list[Finding]:
+        """Let the teardown of a test be over, and judge it.
+
+        Args:
+            further: Judges it too, even where nothing was made.
+            has_failed: Whether it has failed.
+        """
+        tenure = self._ownership.test
+        if tenure is None and further is not None:
+            span = self._new_span()
+            tenure = self._ownership.test = None if span is None else Tenure(span)
+        if tenure is None:
+            return []
+        tenure.span.has_failed = has_failed
+        return self._leave(tenure, further)
+
     def leave(self, tenure: Tenure) -> list[Finding]:
-        """Let a test be over, or the teardown of a fixture of wider scope, and judge it."""
-        with aside():
+        """Let the teardown of a fixture of wider scope be over, and judge it."""
+        return self._leave(tenure, None)
+
+    def _leave(self, tenure: Tenure, further: Callable[[Span], Iterable[Finding]] | None) -> list[Finding]:
+        found: list[Finding] = []
+        with self._at_work():
             with self._lock:
                 self._ownership.leave(tenure)
-            return self._judge(tenure) if tenure.has_begun else []
+            if tenure.has_begun:
+                found += self._judge(tenure)
+            if further is not None:
+                found += further(tenure.span)
+        return [replace(one, test=one.test or tenure.span.owner) for one in found]
 
     def settle(self, tenure: Tenure, threads: Collection[threading.Thread]) -> None:
         """Let the setup of a fixture of wider scope be over.
@@ -79,26 +112,40 @@ class Guard:
             tenure: The fixture's.
             threads: Those that were there before.
         """
-        with self._lock, aside():
+        with self._at_work(), self._lock:
             self._ownership.note_threads(tenure, threads)
             self._ownership.settle(tenure)
 
     def enter_again(self, tenure: Tenure) -> None:
         """Let the teardown of a fixture of wider scope begin."""
-        with self._lock, aside():
+        with self._at_work(), self._lock:
             self._ownership.enter_again(tenure)
 
     def before(self, made: Made, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         """Let something be made."""
-        with self._lock, aside():
+        with self._at_work(), self._lock:
             tenure = self._ownership.owner(made)
+            if tenure is None and (span := self._new_span()) is not None:
+                tenure = self._ownership.test = Tenure(span)
             if tenure is not None:
                 if not tenure.has_begun:
                     self._ownership.begin(tenure)
                 tenure.span.made.append(made)
+                self._ownership.begin_apart(made, tenure)
 
     def after(self, made: Made) -> None:
-        """Do nothing: who is asked will see."""
+        """Let it be there."""
+        with self._at_work(), self._lock:
+            self._ownership.end_apart(made)
+
+    @contextmanager
+    def _at_work(self) -> Iterator[None]:
+        """Pass no door, and let what goes wrong be told."""
+        try:
+            with aside():
+                yield
+        except Exception as error:
+            self._tell("the guard", error)
 
     def _judge(self, tenure: Tenure) -> list[Finding]:
         found = [self._end(number, tenure) for number in range(len(self._watchers))]
@@ -113,7 +160,7 @@ class Guard:
 
             if not wait_until(is_over, deadline):
                 self._patience -= deadline.seconds
-        return [replace(one, test=one.test or tenure.span.test) for findings in found for one in findings]
+        return [one for findings in found for one in findings]
 
     def _may_pass(self, found: list[list[Finding]]) -> list[int]:
         """Return which watchers have found something that may go away by itself."""
@@ -136,11 +183,15 @@ class Guard:
         try:
             return question()
         except Exception as error:
-            name = f"{type(watcher).__module__}.{type(watcher).__qualname__}"
-            if name not in self._troubled:
-                self._troubled.add(name)
-                self._trouble(f"{name} ({', '.join(watcher.kinds)}): {type(error).__name__}: {error}")
+            self._tell(f"{type(watcher).__module__}.{type(watcher).__qualname__} ({', '.join(watcher.kinds)})", error)
             return _FAILED
+
+    def _tell(self, who: str, error: Exception) -> None:
+        from .._excerpts import reason_of
+
+        if who not in self._troubled:
+            self._troubled.add(who)
+            self._trouble(f"{who}: {reason_of(error)}")
 
 
 _FAILED: Any = object()

@@ -6,6 +6,7 @@ Guarantees: the modules are found and loaded as they would be without it, and ha
 from __future__ import annotations
 
 import sys
+import threading
 from collections.abc import Callable, Collection, Sequence
 from importlib.machinery import ModuleSpec
 from types import ModuleType
@@ -25,6 +26,7 @@ class Imports:
     def __init__(self, names: Collection[str], then: Callable[[ModuleType], None]) -> None:
         self._names = frozenset(names)
         self._then = then
+        self._asked: set[tuple[int, str]] = set()
 
     def open(self) -> None:
         """Begin."""
@@ -39,15 +41,20 @@ class Imports:
         self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
         """Find what the others find, and load it with an ear to it."""
-        if name not in self._names:
+        this = threading.get_ident(), name
+        if name not in self._names or this in self._asked:  # another finder like this one asks back
             return None
-        for finder in sys.meta_path:
-            find = None if finder is self else getattr(finder, "find_spec", None)
-            spec: ModuleSpec | None = find(name, path, target) if find else None
-            if spec is not None:
-                if hasattr(spec.loader, "exec_module"):
-                    spec.loader = _Loader(spec.loader, self._then)  # type: ignore[assignment]
-                return spec
+        self._asked.add(this)
+        try:
+            for finder in sys.meta_path:
+                find = None if finder is self else getattr(finder, "find_spec", None)
+                spec: ModuleSpec | None = find(name, path, target) if find else None
+                if spec is not None:
+                    if hasattr(spec.loader, "exec_module"):
+                        spec.loader = _Loader(spec.loader, self._then)  # type: ignore[assignment]
+                    return spec
+        finally:
+            self._asked.remove(this)
         return None
 
 

@@ -5,8 +5,7 @@ Guarantees: a span keeps nothing alive that a test has made; what it remembers i
 
 from __future__ import annotations
 
-from collections.abc import Collection, Hashable, Iterable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Hashable, Iterable
 from typing import Any, Protocol
 from weakref import ref
 
@@ -15,36 +14,47 @@ from .._finding import Finding
 __all__ = ["Made", "Span", "Watcher"]
 
 
-@dataclass(eq=False, slots=True)
 class Made:
     """Something that was started or made by way of a door.
 
     Attributes:
-        kind: As in the table of doors: ``process``, ``program``, ``fork``, ``pool``, ``thread pool``, ``executor``,
-            ``thread executor``, ``queue``, ``semaphore``, ``shared memory``, ``arena``, ``manager``, ``pipe``,
-            ``listener``, ``connection``.
+        kind: As in the table of doors: ``process``, ``program``, ``spawn``, ``shell``, ``fork``, ``pool``,
+            ``thread pool``, ``executor``, ``thread executor``, ``queue``, ``semaphore``, ``shared memory``, ``arena``,
+            ``manager``, ``pipe``, ``listener``, ``connection``.
         where: The line of the user's code that it comes from, such as ``test_prices.py:12 in test_it``.
-        thread: The identifier of the thread that passed the door.
+        through: The modules of libraries in between, the innermost first: ``multiprocessing.pool`` for a worker.
+        makers: The identities of the objects whose methods were called there: that of the pool.
         inside: What was just being made, as part of which this was made: the pool of a queue. ``None`` for nothing.
         pid: The pid, where it is a process; 0 until it has one.
         name: The name of a process of `multiprocessing` or of shared memory, or the program of another process.
         start_method: The start method of a process of `multiprocessing`; empty for others.
+        is_piped: Whether somebody reads, by a pipe, what the program writes.
         failed: Whether making it raised an exception.
         object: Gives the object, as long as somebody else keeps it; ``None`` where it has none, such as a fork.
     """
 
-    kind: str
-    where: str
-    thread: int
-    inside: Made | None = None
-    pid: int = 0
-    name: str = ""
-    start_method: str = ""
-    failed: bool = False
-    object: ref[Any] | None = None
+    def __init__(
+        self,
+        kind: str,
+        where: str,
+        through: tuple[str, ...] = (),
+        makers: frozenset[int] = frozenset(),
+        inside: Made | None = None,
+        start_method: str = "",
+    ) -> None:
+        self.kind = kind
+        self.where = where
+        self.through = through
+        self.makers = makers
+        self.inside = inside
+        self.pid = 0
+        self.name = ""
+        self.start_method = start_method
+        self.is_piped = False
+        self.failed = False
+        self.object: ref[Any] | None = None
 
 
-@dataclass(eq=False, slots=True)
 class Span:
     """A test from its setup to the end of its teardown, or a fixture of wider scope likewise.
 
@@ -52,19 +62,21 @@ class Span:
         owner: Who that is, in words: a test's node id, or ``fixture 'server' of tests/conftest.py``.
         scope: ``function`` for a test, else the scope of the fixture: ``class``, ``module``, ``package``, ``session``.
         test: The node id of the test in whose setup, call or teardown it began.
-        details: What the pytest side knows of the test, by name, for watchers that ask: see `_guarding`.
+        stderr: Gives what pytest has captured of the standard error of the test and its children, as far as the test
+            has not read it itself.
         made: All that was made by way of a door and belongs to the span, in order.
         wider: The spans of the fixtures of wider scope that are alive when this one ends.
         has_failed: Whether the test itself has failed, or the setup of the fixture.
     """
 
-    owner: str
-    scope: str
-    test: str
-    details: dict[str, Any] = field(default_factory=dict)
-    made: list[Made] = field(default_factory=list)
-    wider: tuple[Span, ...] = ()
-    has_failed: bool = False
+    def __init__(self, owner: str, scope: str, test: str, stderr: Callable[[], str] = str) -> None:
+        self.owner = owner
+        self.scope = scope
+        self.test = test
+        self.stderr = stderr
+        self.made: list[Made] = []
+        self.wider: tuple[Span, ...] = ()
+        self.has_failed = False
 
 
 class Watcher(Protocol):

@@ -11,5 +11,6 @@ __all__ = ["watchers"]
 def watchers(settings: Settings) -> tuple[Watcher, ...]:
     """Return the watchers of a run; one line for each, with its import."""
     from .._hazards._hazards import Hazards
+    from ._failures import Failures
 
-    return (Hazards(),)
+    return Failures(), Hazards()

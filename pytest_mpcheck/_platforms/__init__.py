@@ -30,16 +30,14 @@
 `clock_is_shared()`    whether that clock is promised to be one for all processes
 `descriptors()`        what is open in this process, by descriptor, as text that compares
 `ignored_signals()`    which signals this process ignores, where the system tells it besides Python
+`uncollected(pid)`     the exit code of a child that nobody has collected; ``None`` where it is not known
 `umask()`              the file mode creation mask of this process
 =====================  =================================================================================
-
-`OFFERS` is what each platform offers its users, for those who want to see another platform than their own.
 """
 
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
 from importlib.util import find_spec
 
 from ._kinship import Kin
@@ -52,12 +50,9 @@ else:
     from ._linux import *
 
 __all__ = [
-    "CURRENT",
     "MARK",
-    "OFFERS",
     "STACK_SIGNAL",
     "Kin",
-    "Offer",
     "available_kinds",
     "clock_is_shared",
     "descriptors",
@@ -83,29 +78,9 @@ __all__ = [
     "start_token",
     "tree_of",
     "umask",
+    "uncollected",
     "waits_of",
 ]
-
-
-@dataclass(frozen=True, slots=True)
-class Offer:
-    """What a platform offers to those who start processes.
-
-    Attributes:
-        start_methods: The start methods of `multiprocessing` there, in the order in which tests run.
-        default: The one that is used when nobody chooses.
-    """
-
-    start_methods: tuple[str, ...]
-    default: str
-
-
-OFFERS = {
-    "linux": Offer(("fork", "spawn", "forkserver"), "forkserver" if sys.version_info >= (3, 14) else "fork"),
-    "macos": Offer(("fork", "spawn", "forkserver"), "spawn"),
-    "windows": Offer(("spawn",), "spawn"),
-}
-"""By name of platform; from the documentation of `multiprocessing`, section "Contexts and start methods"."""
 
 
 def available_kinds() -> tuple[str, ...]:
@@ -118,6 +93,3 @@ def available_kinds() -> tuple[str, ...]:
 
 MARK = "MPCHECK_SCOPE"
 """The variable of the environment that names a scope to every program that is started in it; see `find`."""
-
-CURRENT = {"win32": "windows", "darwin": "macos"}.get(sys.platform, "linux")
-"""The name, in `OFFERS`, of the platform that this is."""

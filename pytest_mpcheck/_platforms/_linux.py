@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .._records import ProcessId
 from ._kinship import Kin
-from ._posix import doors, end_group, end_self, event_clock, first_end, group_members, start_apart
+from ._posix import doors, end_group, end_self, event_clock, first_end, group_members, start_apart, uncollected
 
 if TYPE_CHECKING:
     from .._process_facts import ProcessFacts, Straggler, ThreadWait
@@ -44,6 +44,7 @@ __all__ = [
     "start_token",
     "tree_of",
     "umask",
+    "uncollected",
     "waits_of",
 ]
 

@@ -21,7 +21,7 @@ from ._anywhere import (
     waits_of,
 )
 from ._holdings import descriptors, ignored_signals, umask
-from ._posix import doors, end_group, end_self, event_clock, first_end, group_members, start_apart
+from ._posix import doors, end_group, end_self, event_clock, first_end, group_members, start_apart, uncollected
 from ._watcher import follow_parent
 
 __all__ = [
@@ -50,6 +50,7 @@ __all__ = [
     "start_token",
     "tree_of",
     "umask",
+    "uncollected",
     "waits_of",
 ]
 

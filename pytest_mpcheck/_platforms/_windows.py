@@ -55,6 +55,7 @@ __all__ = [
     "start_token",
     "tree_of",
     "umask",
+    "uncollected",
     "waits_of",
 ]
 
@@ -160,3 +161,8 @@ def clock_is_shared() -> bool:
 
 def reserve(file: int, start: int, length: int) -> None:
     """Do nothing: Windows has given the whole file its room when it was mapped, or refused to map it."""
+
+
+def uncollected(pid: int) -> int | None:
+    """Return ``None``: nobody but the one that holds the handle is told."""
+    return None

@@ -1,0 +1,62 @@
+"""The way that a call has come: the line of the user's code, and the libraries in between."""
+
+from __future__ import annotations
+
+import os
+import sys
+from contextlib import suppress
+from types import FrameType
+from typing import NamedTuple
+
+__all__ = ["LIBRARIES", "Passage", "passage"]
+
+LIBRARIES = frozenset(
+    (
+        __name__.partition(".")[0],
+        *("asyncio", "concurrent", "multiprocessing", "subprocess", "threading"),
+        *("billiard", "joblib", "loky", "multiprocess", "torch"),
+    )
+)
+"""Packages in which nobody looks for the line that started something."""
+
+
+class Passage(NamedTuple):
+    """How something came to be made.
+
+    Attributes:
+        where: The line of the user's code, such as ``test_prices.py:12 in test_it``.
+        through: The modules of libraries in between, the innermost first.
+        makers: The identities of the objects whose methods were called there.
+    """
+
+    where: str
+    through: tuple[str, ...]
+    makers: frozenset[int]
+
+
+def passage(depth: int) -> Passage:
+    """Return how the calling thread has come here.
+
+    Args:
+        depth: How many callers, of our own, are not to be looked at.
+    """
+    first = frame = sys._getframe(depth + 1)
+    through: dict[str, None] = {}
+    makers: set[int] = set()
+    while _is_library(frame) and frame.f_back is not None:
+        through[frame.f_globals.get("__name__", "")] = None
+        code = frame.f_code
+        if code.co_argcount and code.co_varnames[0] == "self":
+            makers.add(id(frame.f_locals.get("self")))
+        frame = frame.f_back
+    if _is_library(frame):  # a thread of a library, or a test of one
+        frame = first
+    path = frame.f_code.co_filename
+    with suppress(FileNotFoundError):  # the test has taken its own working directory away
+        path = path.removeprefix(os.path.join(os.getcwd(), ""))
+    return Passage(f"{path}:{frame.f_lineno} in {frame.f_code.co_name}", tuple(through), frozenset(makers))
+
+
+def _is_library(frame: FrameType) -> bool:
+    name = frame.f_globals.get("__name__", "")
+    return name.partition(".")[0] in LIBRARIES and ".test" not in name
