@@ -61,14 +61,13 @@ class Found(list[Finding]):
 def watched() -> Iterator[Found]:
     """Watch the block as a test is watched."""
     troubles: list[str] = []
-    guard = Guard([Hazards()], troubles.append)
+    guard = Guard([Hazards()], lambda: Span("test", "function", "test"), troubles.append)
     guard.open()
-    tenure = guard.enter(Span("test", "function", "test"))
     found = Found()
     try:
         yield found
     finally:
-        found += guard.leave(tenure)
+        found += guard.leave_test(None, has_failed=False)
         guard.close()
     assert troubles == []
 
@@ -740,11 +739,10 @@ def test_what_goes_wrong_is_told_and_breaks_nothing(start: Start, monkeypatch: p
 
     monkeypatch.setattr(_fork, "held_locks", fail)
     troubles: list[str] = []
-    guard = Guard([Hazards()], troubles.append)
+    guard = Guard([Hazards()], lambda: Span("test", "function", "test"), troubles.append)
     guard.open()
-    tenure = guard.enter(Span("test", "function", "test"))
     assert start(idle, idle) == [0, 0]
-    assert guard.leave(tenure) == []
+    assert guard.leave_test(None, has_failed=False) == []
     guard.close()
     (trouble,) = troubles
     assert trouble.endswith("LookupError: a lock has no name")
@@ -889,7 +887,10 @@ def test_raw_fork_is_looked_at_until_it_leaves(tmp_path: Path, monkeypatch: pyte
 def test_both_sides_of_a_fork_in_one_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "_exit", os._exit)
     monkeypatch.setattr(_hazards, "_watching", [])
-    made = Made("fork", "test_it.py:1 in test_it", 0, pid=os.getpid())
+    made = Made("fork", "test_it.py:1 in test_it")
+    made.pid = os.getpid()
+    span = Span("test", "function", "test")
+    span.made.append(made)
     monkeypatch.setattr(_hazards, "making", lambda: made)
     watcher = Hazards()
     watcher.open()
@@ -914,8 +915,8 @@ def test_both_sides_of_a_fork_in_one_process(tmp_path: Path, monkeypatch: pytest
         Notes(watcher._folder, 1).write("used", token, "write")
         assert not file.closed
         assert not log.closed
-    (finding,) = watcher.end(Span("test", "function", "test", made=[made]), ())
-    assert finding.where.startswith(f"a process (pid {os.getpid()}), forked at ")
+    (finding,) = watcher.end(span, ())
+    assert finding.where == f"a process (pid {os.getpid()}), forked at test_it.py:1 in test_it"
     watcher.close()
     assert not os.path.exists(watcher._folder)
 
@@ -948,7 +949,7 @@ def test_reach_comes_to_an_end() -> None:
     this = sys.modules[__name__]
 
     def target(at: object = default) -> object:
-        return never, this.LOCK, os.path, OUTSIDE
+        return never, this.STREAM, os.path, OUTSIDE
 
     if default.callback != 5:
         never = 1
@@ -957,7 +958,7 @@ def test_reach_comes_to_an_end() -> None:
     assert len(found) <= 200
     paths = {part.path for part in found}
     assert {"target", "args[0]", "args[0].children", "args[1]['key']", "args[1][...]"} <= paths
-    assert {"default 0 of target", f"global LOCK of {__name__}", "this, closed over by target"} <= paths
+    assert {"default 0 of target", f"global STREAM of {__name__}", "this, closed over by target"} <= paths
     assert not any(path.startswith(("args[2].", "never")) for path in paths)
     paths = {part.path for part in reach_of_process(process(functools.partial(Job(root).__init__, 1, callback=2)))}  # type: ignore[misc]
     assert {"target.func.__self__.callback", "target.func", "target.args", "target.keywords"} <= paths
