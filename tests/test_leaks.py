@@ -16,15 +16,18 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection
 from multiprocessing.context import BaseContext
 from multiprocessing.pool import ThreadPool
 from multiprocessing.shared_memory import SharedMemory
 from typing import Any
 
+import psutil
 import pytest
 
 from pytest_mpcheck import ResourcesLeaked, assert_no_leaks
+from pytest_mpcheck._clock import Deadline, wait_until
 from pytest_mpcheck._finding import Finding
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="needs /proc")
@@ -81,7 +84,7 @@ def zombie(context: Any) -> None:
     if context.get_start_method() == "forkserver":  # it is the server that waits for them
         process.join()
         process = subprocess.Popen([sys.executable, "-c", ""])
-    os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+    assert wait_until(lambda: bool(psutil.Process(process.pid).status() == psutil.STATUS_ZOMBIE), Deadline(20))
     keep(process, getattr(process, "join", getattr(process, "wait", None)))  # type: ignore[arg-type]
 
 
@@ -155,6 +158,7 @@ def memory() -> None:
 
 def memory_of_a_child(context: Any) -> None:
     name = f"mpcheck_{os.getpid()}"
+    resource_tracker.ensure_running()  # a forked child has one of its own otherwise, which ends with it and unlinks
     child = context.Process(target=SharedMemory, args=(name, True, 8))
     child.start()
     child.join()

@@ -7,6 +7,7 @@ itself does passes no door. The time that it waits in vain is bounded, however m
 from __future__ import annotations
 
 import gc
+import sys
 import threading
 from collections.abc import Callable, Collection, Hashable, Iterable, Iterator
 from contextlib import contextmanager
@@ -27,6 +28,9 @@ _MOMENT = 0.25
 
 _LEAST_MOMENT = 0.02
 """How long it has once all patience is used up."""
+
+_COLLECTIONS = 1 if sys.implementation.name == "cpython" else 3
+"""How many collections it takes until finalizers have run, and what they have let go is gone too."""
 
 _PATIENCE = 3.0
 """How long a run waits in vain, in seconds, before it gives no more than that."""
@@ -129,7 +133,8 @@ class Guard:
     def _judge(self, tenure: Tenure) -> list[Finding]:
         found = [self._end(number, tenure) for number in range(len(self._watchers))]
         if self._may_pass(found):
-            gc.collect()  # what nobody holds any more is as good as gone
+            for _ in range(_COLLECTIONS):  # what nobody holds any more is as good as gone
+                gc.collect()
             deadline = Deadline(max(_LEAST_MOMENT, min(_MOMENT, self._patience)))
 
             def is_over() -> bool:

@@ -7,6 +7,7 @@ wanted. After a test that has failed nothing is told: the failure itself keeps a
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import gc
 import io
@@ -138,14 +139,14 @@ def _holders(left: Collection[int]) -> dict[int, str]:
     found: dict[int, str] = {}
     for thing in gc.get_objects():
         sort = type(thing)
-        if issubclass(sort, io.FileIO):
-            number = -1 if thing.closed or not thing.closefd else thing.fileno()
-        elif sockets and issubclass(sort, sockets):
-            number = thing.fileno()
-        elif connections and issubclass(sort, connections):
-            number = getattr(thing, "_handle", None) or -1
-        else:
-            continue
+        number = -1
+        with contextlib.suppress(AttributeError, OSError, ValueError):  # closed meanwhile
+            if issubclass(sort, io.FileIO):
+                number = thing.fileno() if thing.closefd else -1
+            elif sockets and issubclass(sort, sockets):
+                number = thing.fileno()
+            elif connections and issubclass(sort, connections):
+                number = thing._handle or -1
         if number in left:
             found[number] = repr(thing)
     return found
