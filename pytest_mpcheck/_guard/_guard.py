@@ -15,7 +15,6 @@ from dataclasses import replace
 from typing import Any
 
 from .._clock import Deadline, wait_until
-from .._excerpts import reason_of
 from .._finding import Finding
 from ._doors import aside, listen, stop_listening
 from ._ownership import Look, Ownership, Tenure
@@ -41,10 +40,20 @@ class Guard:
 
     Args:
         watchers: Whom to ask.
+        new_span: Makes the span of the test that runs, at its first door; ``None`` where none runs.
         trouble: Is called with a sentence for each watcher that failed, once.
+        moment: How long what is about to end has to do so, in seconds.
     """
 
-    def __init__(self, watchers: Iterable[Watcher], trouble: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        watchers: Iterable[Watcher],
+        new_span: Callable[[], Span | None],
+        trouble: Callable[[str], None],
+        moment: float = _MOMENT,
+    ) -> None:
+        self._moment = moment
+        self._new_span = new_span
         self._watchers = list(watchers)
         self._trouble = trouble
         self._troubled: set[str] = set()
@@ -66,23 +75,44 @@ class Guard:
             self._ask(watcher, watcher.close)
 
     def enter(self, span: Span) -> Tenure:
-        """Let a test begin, or the setup of a fixture of wider scope."""
+        """Let the setup of a fixture of wider scope begin."""
         tenure = Tenure(span)
         self._ownership.enter(tenure)
         return tenure
 
-    def begin(self, tenure: Tenure) -> None:
-        """Look at what is there at once, and not only before the first door."""
-        with self._lock, self._at_work():
-            self._ownership.begin(tenure)
+    def forget_test(self) -> None:
+        """Let a new test begin; one that never came to its teardown is not judged."""
+        self._ownership.test = None
 
-    def leave(self, tenure: Tenure, further: Callable[[Span], Iterable[Finding]] | None = None) -> list[Finding]:
-        """Let a test be over, or the teardown of a fixture of wider scope, and judge it.
+    def begin_test(self) -> None:
+        """Let a test begin, and look at once what is there, not only before its first door."""
+        with self._at_work(), self._lock:
+            span = self._new_span()
+            if span is not None:
+                self._ownership.test = Tenure(span)
+                self._ownership.begin(self._ownership.test)
+
+    def leave_test(self, further: Callable[[Span], Iterable[Finding]] | None, *, has_failed: bool) -> list[Finding]:
+        """Let the teardown of a test be over, and judge it.
 
         Args:
-            tenure: Whose span it is.
             further: Judges it too, even where nothing was made.
+            has_failed: Whether it has failed.
         """
+        tenure = self._ownership.test
+        if tenure is None and further is not None:
+            span = self._new_span()
+            tenure = self._ownership.test = None if span is None else Tenure(span)
+        if tenure is None:
+            return []
+        tenure.span.has_failed = has_failed
+        return self._leave(tenure, further)
+
+    def leave(self, tenure: Tenure) -> list[Finding]:
+        """Let the teardown of a fixture of wider scope be over, and judge it."""
+        return self._leave(tenure, None)
+
+    def _leave(self, tenure: Tenure, further: Callable[[Span], Iterable[Finding]] | None) -> list[Finding]:
         found: list[Finding] = []
         with self._at_work():
             with self._lock:
@@ -113,13 +143,18 @@ class Guard:
         """Let something be made."""
         with self._at_work(), self._lock:
             tenure = self._ownership.owner(made)
+            if tenure is None and (span := self._new_span()) is not None:
+                tenure = self._ownership.test = Tenure(span)
             if tenure is not None:
                 if not tenure.has_begun:
                     self._ownership.begin(tenure)
                 tenure.span.made.append(made)
+                self._ownership.begin_apart(made, tenure)
 
     def after(self, made: Made) -> None:
-        """Do nothing: who is asked will see."""
+        """Let it be there."""
+        with self._at_work(), self._lock:
+            self._ownership.end_apart(made)
 
     @contextmanager
     def _at_work(self) -> Iterator[None]:
@@ -135,7 +170,7 @@ class Guard:
         if self._may_pass(found):
             for _ in range(_COLLECTIONS):  # what nobody holds any more is as good as gone
                 gc.collect()
-            deadline = Deadline(max(_LEAST_MOMENT, min(_MOMENT, self._patience)))
+            deadline = Deadline(max(_LEAST_MOMENT, min(self._moment, self._patience)))
 
             def is_over() -> bool:
                 for number in self._may_pass(found):
@@ -171,6 +206,8 @@ class Guard:
             return _FAILED
 
     def _tell(self, who: str, error: Exception) -> None:
+        from .._excerpts import reason_of
+
         if who not in self._troubled:
             self._troubled.add(who)
             self._trouble(f"{who}: {reason_of(error)}")
