@@ -33,6 +33,8 @@ from pytest_mpcheck._leaks import _block
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="needs /proc")
 
+files: list[Any] = []
+
 kept = contextlib.ExitStack()
 """What specimens keep, and how it ends."""
 
@@ -139,7 +141,8 @@ def raw_pipe() -> None:
 
 
 def file() -> None:
-    kept.enter_context(open(__file__, encoding="utf-8"))  # noqa: SIM115
+    files.append(open(__file__, encoding="utf-8"))  # noqa: SIM115
+    keep(files, files[-1].close, files.clear)
 
 
 def file_closed() -> None:

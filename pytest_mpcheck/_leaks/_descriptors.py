@@ -7,10 +7,7 @@ wanted. After a test that has failed nothing is told: the failure itself keeps a
 
 from __future__ import annotations
 
-import contextlib
 import functools
-import gc
-import io
 import sys
 from collections.abc import Callable, Collection, Hashable, Iterable, Iterator
 from typing import Any
@@ -20,6 +17,7 @@ from .._finding import Finding
 from .._guard._passage import place
 from .._guard._replacements import Place, Replacements
 from .._guard._watcher import Span
+from ._holders import find_holders
 from ._parts import Parts
 from ._stay import helper_descriptors
 
@@ -108,43 +106,21 @@ class Descriptors:
         return where if target.startswith(kind) else ""
 
     def _findings(self, span: Span, left: dict[int, str]) -> Iterator[Finding]:
-        holders = _holders(left)
+        unknown = [number for number, target in left.items() if not self._where(number, target)]
+        holders = find_holders(unknown) if unknown and span.scope == "function" else {}
         groups: dict[tuple[str, str], list[int]] = {}
         for number, target in sorted(left.items()):
             where = self._where(number, target)
-            if span.scope != "function" and number in holders:
-                continue  # pytest holds what a fixture gave, until a moment later
-            if where or number in holders:
+            if where or number in holders:  # else only a library in C knows of it
                 kind = "socket-leak" if target.startswith("socket") else "descriptor-leak"
                 groups.setdefault((kind, where or str(number)), []).append(number)
         for (kind, where), numbers in groups.items():
             yield _leak(kind, "" if where.isdigit() else where, numbers, left, holders)
 
 
-def _holders(left: Collection[int]) -> dict[int, str]:
-    """Return which objects of Python's own sorts hold descriptors, in words."""
-    connections: Any = getattr(sys.modules.get("multiprocessing.connection"), "_ConnectionBase", ())
-    sockets: Any = getattr(sys.modules.get("socket"), "socket", ())
-    found: dict[int, str] = {}
-    for thing in gc.get_objects():
-        sort = type(thing)
-        number = -1
-        with contextlib.suppress(AttributeError, OSError, ValueError):  # closed meanwhile
-            if issubclass(sort, io.FileIO):
-                number = thing.fileno() if thing.closefd else -1
-            elif sockets and issubclass(sort, sockets):
-                number = thing.fileno()
-            elif connections and issubclass(sort, connections):
-                number = thing._handle or -1
-        if number in left:
-            found[number] = repr(thing)
-    return found
-
-
 def _leak(kind: str, where: str, numbers: list[int], left: dict[int, str], holders: dict[int, str]) -> Finding:
     names = ", ".join(f"{number} ({left[number]})" for number in numbers)
     word = "socket" if kind == "socket-leak" else "descriptor"
     what = f"{word} {names} is still open" if len(numbers) == 1 else f"{len(numbers)} {word}s are still open: {names}"
-    held = [f"{number} is held by {holders[number]}" for number in numbers if number in holders]
-    evidence = "\n".join(held) or "nothing that Python knows closes it: its number is all there is"
-    return Finding(kind, what, where, evidence, "close it, best by `with`; a queue, a process or a pipe by its close()")
+    held = "\n".join(f"it is held by {holders[number]}" for number in numbers if number in holders)
+    return Finding(kind, what, where, held, "close it, best by `with`; a queue, a process or a pipe by its close()")
