@@ -322,12 +322,9 @@ UNSAFE = """
 
 
 @pytest.mark.parametrize("args", [(), ("-n2",)], ids=["alone", "xdist"])
-def test_what_is_not_preloaded_is_told_once(
-    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, args: tuple[str, ...]
-) -> None:
-    monkeypatch.setenv("IMPORTS", str(pytester.path / "imports"))
+def test_what_is_not_preloaded_is_told_once(pytester: pytest.Pytester, args: tuple[str, ...]) -> None:
     pytester.makepyfile(
-        beside="import os\nopen(os.environ['IMPORTS'], 'a').write('x')",
+        beside="",
         test_prints=UNSAFE.format(text="print('hello')"),
         test_keeps=UNSAFE.format(text="PID = os.getpid()"),
         test_starts=UNSAFE.format(
