@@ -6,21 +6,40 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from ._config import RUN, assertions_of
+from ._config import assertions_of, run_of
 from ._words import preload_lines
 
 if TYPE_CHECKING:
     from ._children._preload import Preload
 
-__all__ = ["send_preloads", "sending_off", "show_preloads", "take_preloads"]
+__all__ = ["sending_off", "take_preloads"]
 
-PRELOAD: pytest.StashKey[Preload] = pytest.StashKey()
-"""Where the configuration keeps what the fork server is asked for."""
-
-REFUSED = pytest.StashKey[dict[str, str]]()
-"""Where it keeps what workers of pytest-xdist have sent: by module, why it is not preloaded."""
+_TELLER: pytest.StashKey[_Teller] = pytest.StashKey()
+"""Where the configuration keeps who tells what could not be preloaded."""
 
 _KEY = "mpcheck_preloads"
+
+
+class _Teller:
+    """A plugin that tells, by module, why it was not preloaded: at the end of the run, or to the controller."""
+
+    def __init__(self) -> None:
+        self.refused: dict[str, str] = {}
+        self.preload: Preload | None = None
+
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        if hasattr(session.config, "workeroutput"):
+            session.config.workeroutput[_KEY] = self._all()
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        refused = self._all()
+        if refused:
+            terminalreporter.section("not preloaded for children of the fork server", sep="=")
+            for line in preload_lines(refused):
+                terminalreporter.line(line)
+
+    def _all(self) -> dict[str, str]:
+        return self.refused | (self.preload.refused if self.preload else {})
 
 
 def sending_off(item: pytest.Item) -> Any:
@@ -28,32 +47,22 @@ def sending_off(item: pytest.Item) -> Any:
     from ._children._preload import Preload
     from ._children._sendoff import SendOff
 
-    config = item.config
-    if PRELOAD not in config.stash:
-        config.stash[PRELOAD] = Preload(config.stash[RUN].preload_folder)
+    teller = _teller_of(item.config)
+    if teller.preload is None:
+        teller.preload = Preload(run_of(item.config).preload_folder)
     module = getattr(getattr(item, "module", None), "__name__", None)
-    return SendOff(config.stash[PRELOAD], module, lambda: assertions_of(item))
-
-
-def send_preloads(config: pytest.Config) -> None:
-    """Send to the controller what could not be preloaded; only a worker of pytest-xdist does."""
-    if PRELOAD in config.stash and hasattr(config, "workeroutput"):
-        config.workeroutput[_KEY] = config.stash[PRELOAD].refused
+    return SendOff(teller.preload, module, lambda: assertions_of(item))
 
 
 def take_preloads(node: Any) -> None:
     """Take over what a worker of pytest-xdist has sent; one that crashed has sent nothing."""
-    node.config.stash.setdefault(REFUSED, {}).update(getattr(node, "workeroutput", {}).get(_KEY, {}))
+    sent = getattr(node, "workeroutput", {}).get(_KEY, {})
+    if sent:
+        _teller_of(node.config).refused |= sent
 
 
-def show_preloads(reporter: pytest.TerminalReporter) -> None:
-    """Show what could not be preloaded in a section of its own."""
-    stash = reporter.config.stash
-    none: dict[str, str] = {}
-    refused = stash.get(REFUSED, none) | none
-    if PRELOAD in stash:
-        refused |= stash[PRELOAD].refused
-    if refused:
-        reporter.section("not preloaded for children of the fork server", sep="=")
-        for line in preload_lines(refused):
-            reporter.line(line)
+def _teller_of(config: pytest.Config) -> _Teller:
+    if _TELLER not in config.stash:
+        config.stash[_TELLER] = _Teller()
+        config.pluginmanager.register(config.stash[_TELLER], "mpcheck_preloads")
+    return config.stash[_TELLER]
