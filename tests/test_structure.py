@@ -40,7 +40,17 @@ ROWS = (
     ("_autopsy", "_deadlocks", "_findings", "_history", "_keeper", "_linearizability", "_probes", "_trace", "models"),
     ("_children",),
     ("_checks", "_comparison", "_guard", "_hazards", "_inheritance", "_leaks", "_ordering", "_sweep"),
-    ("_account", "_attendant", "_config", "_leftovers", "_preloading", "_recordings", "_time_limit", "_tracing", "fixtures"),
+    (
+        "_account",
+        "_attendant",
+        "_config",
+        "_leftovers",
+        "_preloading",
+        "_recordings",
+        "_time_limit",
+        "_tracing",
+        "fixtures",
+    ),
     ("plugin", "__main__"),
 )
 """The strata, lowest first; the modules of one row may know each other."""
