@@ -14,16 +14,32 @@ if TYPE_CHECKING:
 
 __all__ = ["sending_off", "take_preloads"]
 
-PRELOAD: pytest.StashKey[Preload] = pytest.StashKey()
-"""Where the configuration keeps what the fork server is asked for."""
-
-REFUSED = pytest.StashKey[dict[str, str]]()
-"""Where it keeps what workers of pytest-xdist have sent: by module, why it is not preloaded."""
+_TELLER: pytest.StashKey[_Teller] = pytest.StashKey()
+"""Where the configuration keeps who tells what could not be preloaded."""
 
 _KEY = "mpcheck_preloads"
 
 
-_TELLER = "mpcheck_preloads"
+class _Teller:
+    """A plugin that tells, by module, why it was not preloaded: at the end of the run, or to the controller."""
+
+    def __init__(self) -> None:
+        self.refused: dict[str, str] = {}
+        self.preload: Preload | None = None
+
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        if hasattr(session.config, "workeroutput"):
+            session.config.workeroutput[_KEY] = self._all()
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        refused = self._all()
+        if refused:
+            terminalreporter.section("not preloaded for children of the fork server", sep="=")
+            for line in preload_lines(refused):
+                terminalreporter.line(line)
+
+    def _all(self) -> dict[str, str]:
+        return self.refused | (self.preload.refused if self.preload else {})
 
 
 def sending_off(item: pytest.Item) -> Any:
@@ -31,43 +47,22 @@ def sending_off(item: pytest.Item) -> Any:
     from ._children._preload import Preload
     from ._children._sendoff import SendOff
 
-    config = item.config
-    if PRELOAD not in config.stash:
-        config.stash[PRELOAD] = Preload(run_of(config).preload_folder)
-        _call_teller(config)
+    teller = _teller_of(item.config)
+    if teller.preload is None:
+        teller.preload = Preload(run_of(item.config).preload_folder)
     module = getattr(getattr(item, "module", None), "__name__", None)
-    return SendOff(config.stash[PRELOAD], module, lambda: assertions_of(item))
+    return SendOff(teller.preload, module, lambda: assertions_of(item))
 
 
 def take_preloads(node: Any) -> None:
     """Take over what a worker of pytest-xdist has sent; one that crashed has sent nothing."""
-    refused = getattr(node, "workeroutput", {}).get(_KEY, {})
-    if refused:
-        node.config.stash.setdefault(REFUSED, {}).update(refused)
-        _call_teller(node.config)
+    sent = getattr(node, "workeroutput", {}).get(_KEY, {})
+    if sent:
+        _teller_of(node.config).refused |= sent
 
 
-def _call_teller(config: pytest.Config) -> None:
-    if not config.pluginmanager.has_plugin(_TELLER):
-        config.pluginmanager.register(_Teller(), _TELLER)
-
-
-class _Teller:
-    """The hooks of a run that has something to tell of it."""
-
-    def pytest_sessionfinish(self, session: pytest.Session) -> None:
-        """Send to the controller what could not be preloaded; only a worker of pytest-xdist does."""
-        if hasattr(session.config, "workeroutput"):
-            session.config.workeroutput[_KEY] = session.config.stash[PRELOAD].refused
-
-    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
-        """Show what could not be preloaded in a section of its own."""
-        stash = terminalreporter.config.stash
-        none: dict[str, str] = {}
-        refused = stash.get(REFUSED, none) | none
-        if PRELOAD in stash:
-            refused |= stash[PRELOAD].refused
-        if refused:
-            terminalreporter.section("not preloaded for children of the fork server", sep="=")
-            for line in preload_lines(refused):
-                terminalreporter.line(line)
+def _teller_of(config: pytest.Config) -> _Teller:
+    if _TELLER not in config.stash:
+        config.stash[_TELLER] = _Teller()
+        config.pluginmanager.register(config.stash[_TELLER], "mpcheck_preloads")
+    return config.stash[_TELLER]

@@ -23,7 +23,7 @@ SCRIPT = str(Path(sysconfig.get_path("scripts")) / "pytest")
 
 HEAVY = """
     import os
-    import pytest
+    from pytest import mark
 
     with open(os.environ["IMPORTS"], "a") as file:
         print(__name__, "imported in pid", os.getpid(), file=file)
@@ -31,7 +31,7 @@ HEAVY = """
     def loaded():
         return "_pytest" in __import__("sys").modules
 
-    @pytest.mark.parametrize("number", range(2))
+    @mark.parametrize("number", range(2))
     def test_child(mp_process, number):
         assert mp_process(loaded).result()
 
@@ -40,23 +40,58 @@ HEAVY = """
             assert pool.apply(loaded)
 """
 
-LEAN = """
+HELPER = """
     import os, sys
 
     def unwanted():
-        names = ("pytest", "_pytest", "xdist", "execnet", "test_a_heavy")
+        names = ("pytest", "_pytest", "xdist", "execnet", "test_a_heavy", "test_b_lean")
         return [name for name in names if name in sys.modules]
 
     def note():
         assert unwanted() == []
         with open(os.environ["SERVERS"], "a") as file:
             print(os.getppid(), file=file)
+"""
+
+LEAN = """
+    import pytest
+    from lean_helper import note, unwanted
+    import pytest as same
+
+    pytestmark = [pytest.mark.timeout(60), same.mark.filterwarnings("error")]
+
+    @pytest.fixture(scope="module")
+    def one():
+        return 1
+
+    @pytest.fixture
+    def two(one):
+        return 2 * one
+
+    @same.mark.usefixtures("two")
+    class TestClass:
+        @pytest.mark.parametrize("value", [same.param(1, id="one", marks=pytest.mark.skip(reason="as told")), 2])
+        def test_marked(self, mp_process, value, two):
+            assert mp_process(self.twice, value).result() == two * value
+            assert mp_process(fails).result() == "1"
+
+        def twice(self, number):
+            assert unwanted() == ["test_b_lean"]
+            return 2 * number
+
+    def fails():
+        with pytest.raises(ZeroDivisionError) as caught:
+            1 // 0
+        assert pytestmark[0].args == (60,)  # whatever is read of a mark is the real thing
+        assert same.mark.timeout.name == "timeout"
+        assert "pytest" in unwanted()
+        return str(len(caught.traceback))
 
     def test_child(mp_process):
         assert mp_process(unwanted).result() == []
 
     def test_local(mp_process):
-        assert mp_process(lambda: unwanted()).result() == []
+        assert mp_process(lambda: unwanted()).result() == ["test_b_lean"]
 
     def test_pool(mp_pool, mp_executor):
         assert mp_pool(1).apply(unwanted) == []
@@ -83,9 +118,9 @@ def test_children_import_what_they_ask_for(
     imports, servers = pytester.path / "imports", pytester.path / "servers"
     monkeypatch.setenv("IMPORTS", str(imports))
     monkeypatch.setenv("SERVERS", str(servers))
-    pytester.makepyfile(test_a_heavy=HEAVY, test_b_lean=LEAN)
+    pytester.makepyfile(test_a_heavy=HEAVY, test_b_lean=LEAN, lean_helper=HELPER)
     result = pytester.run(*command, *args, "-p", "no:cacheprovider", "--mp-start-methods=spawn,forkserver")
-    result.assert_outcomes(passed=2 * 3 + 2 * 4)
+    result.assert_outcomes(passed=2 * 3 + 2 * 5, skipped=2)
     result.stdout.no_fnmatch_line("*not preloaded*")
     # once where it is collected, and by each spawned child; for all children of the fork server one trial, one import
     assert len(imports.read_text().splitlines()) == workers + 3 + 2
@@ -322,12 +357,9 @@ UNSAFE = """
 
 
 @pytest.mark.parametrize("args", [(), ("-n2",)], ids=["alone", "xdist"])
-def test_what_is_not_preloaded_is_told_once(
-    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, args: tuple[str, ...]
-) -> None:
-    monkeypatch.setenv("IMPORTS", str(pytester.path / "imports"))
+def test_what_is_not_preloaded_is_told_once(pytester: pytest.Pytester, args: tuple[str, ...]) -> None:
     pytester.makepyfile(
-        beside="import os\nopen(os.environ['IMPORTS'], 'a').write('x')",
+        beside="",
         test_prints=UNSAFE.format(text="print('hello')"),
         test_keeps=UNSAFE.format(text="PID = os.getpid()"),
         test_starts=UNSAFE.format(

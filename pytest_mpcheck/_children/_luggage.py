@@ -55,8 +55,10 @@ class Luggage:
         self._streams = streams
 
     def __reduce__(self) -> tuple[Any, ...]:
-        from multiprocessing.reduction import DupFd
+        from multiprocessing import reduction
         from multiprocessing.spawn import get_executable
+
+        for_a_child: Any = reduction
 
         if os.fsdecode(get_executable()) != sys.executable:  # another Python may not read the code
             return tuple, ()
@@ -64,5 +66,5 @@ class Luggage:
         for number in self._streams:
             with contextlib.suppress(OSError):  # closed here, so there is nothing to hand on
                 os.fstat(number)
-                sent.append((number, DupFd(number)))
+                sent.append((number, for_a_child.DupFd(number)))
         return _ARRIVE, (dict(os.environ), tuple(sent))

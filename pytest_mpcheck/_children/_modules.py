@@ -20,6 +20,8 @@ from types import CodeType, ModuleType
 from typing import NamedTuple, Protocol
 
 from ._explainer import NAME, Explainer
+from ._lazy_pytest import NAME as LAZY_PYTEST
+from ._lazy_pytest import LazyPytest
 
 __all__ = ["ModuleFile", "Modules", "install_finder", "known_file", "locate", "remove_finder"]
 
@@ -139,6 +141,7 @@ class _CodeLoader(SourceFileLoader):
 
     def exec_module(self, module: ModuleType) -> None:
         vars(module)[NAME] = Explainer(os.path.dirname(self._code))
+        vars(module)[LAZY_PYTEST] = LazyPytest()
         super().exec_module(module)
 
 

@@ -15,6 +15,7 @@ import os
 import pickle
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any
 
 from ._keepsakes import keepsakes
 from ._modules import install_finder, remove_finder
@@ -23,6 +24,8 @@ from ._request import ANSWER, REQUEST, Answer, Request
 from ._trial import Trial
 
 __all__ = ["Server"]
+
+system: Any = os  # nothing of this runs on Windows, where a type checker would miss it
 
 _FIRST = (
     "pytest_mpcheck._children._inside",
@@ -47,7 +50,7 @@ class Server:
         self._bare = frozenset(bare)
         self._number = 0
         self._wanted = set(_FIRST)
-        self._fork: Callable[[], int] = os.fork
+        self._fork: Callable[[], int] = system.fork
         self._import(_FIRST, Request(_FIRST, {}, (), (), {}, ""), {})
         self._settle()
 
@@ -59,17 +62,17 @@ class Server:
         """
 
         def fork() -> int:
-            os.fork = self._fork  # a trial forks, and what children fork is not our business
+            system.fork = self._fork  # a trial forks, and what children fork is not our business
             pid = -1
             try:
                 self._look()
-                pid = os.fork()
+                pid = self._fork()
             finally:
                 if pid != 0:
-                    os.fork = fork
+                    system.fork = fork
             return pid
 
-        os.fork = fork
+        system.fork = fork
 
     def _look(self) -> None:
         folder = f"{self._folder}{os.sep}{self._number}"

@@ -7,9 +7,11 @@ It comes to an end.
 from __future__ import annotations
 
 import contextlib
+import gc
 import importlib
 import os
 import pickle
+import re
 import signal
 import sys
 import warnings
@@ -23,6 +25,9 @@ from .._probes._words import WORDS, Unmeasurable
 from ._keepsakes import keepsakes
 
 __all__ = ["Trial"]
+
+system: Any = os  # nothing of this runs on Windows, where a type checker would miss it
+signals: Any = signal
 
 _LIMIT = 10.0
 """How long an import may take, in seconds."""
@@ -45,6 +50,9 @@ _TRACES = {
 }
 """The words of `Snapshot` that no import may change, and what it does then."""
 
+_LIBRARY = re.compile(r"\.so[.\d]* \(read\)$")
+"""A descriptor of a library, which PyPy keeps for as long as it uses that."""
+
 
 class Trial:
     """The trial of some modules, one after the other, up to the first that fails.
@@ -65,7 +73,7 @@ class Trial:
         self.failed, self.reason = "", ""
         self.kept: dict[tuple[str, str], str] = {}
         reader, writer = os.pipe()
-        pid = os.fork()
+        pid = system.fork()
         if pid == 0:
             _be_the_copy(names, folder, reader, writer)
         os.close(writer)
@@ -74,9 +82,9 @@ class Trial:
         finally:
             os.close(reader)
             with contextlib.suppress(OSError):
-                os.killpg(pid, signal.SIGKILL)  # with all that it has started
+                system.killpg(pid, signals.SIGKILL)  # with all that it has started
             with contextlib.suppress(OSError):
-                os.kill(pid, signal.SIGKILL)  # should it not have come as far as to have a group of its own
+                os.kill(pid, signals.SIGKILL)  # should it not have come as far as to have a group of its own
             _, status = os.waitpid(pid, 0)
         if self.failed and not self.reason:
             self.reason = _ending(status)
@@ -121,7 +129,7 @@ def _ending(status: int) -> str:
 def _be_the_copy(names: Sequence[str], folder: str, reader: int, writer: int) -> None:  # pragma: ends by SIGKILL
     """Import, tell of each, and end."""
     try:
-        os.setsid()
+        system.setsid()
         os.close(reader)
         signal.set_wakeup_fd(-1)
         output = os.open(os.path.join(folder, "output"), os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o600)
@@ -150,11 +158,13 @@ def _reason(name: str, output: int) -> str:
         if stream is not None:
             stream.flush()
     if size := os.fstat(output).st_size:
-        text = os.pread(output, min(size, _TOLD), 0).decode("utf-8", errors="replace")
+        text = system.pread(output, min(size, _TOLD), 0).decode("utf-8", errors="replace")
         return f"prints {text!r}"
+    gc.collect()  # what is open and forgotten is closed by that
     for word, now in _look():
-        for place in {**before[word], **now}:
-            if before[word].get(place) != now.get(place):
+        was = before.get(word, {})
+        for place in {**was, **now}:
+            if was.get(place) != now.get(place):
                 what = _TRACES.get(word, "starts something")
                 return f"{what}: {shortened(' '.join((place, now.get(place, 'is no more'))), _TOLD)}"
     return ""
@@ -162,17 +172,15 @@ def _reason(name: str, output: int) -> str:
 
 def _look() -> Iterator[tuple[str, Mapping[str, str]]]:
     for word in _TRACES:
-        try:
-            yield word, WORDS[word].measure(word)
-        except Unmeasurable:
-            yield word, {}
+        with contextlib.suppress(Unmeasurable):
+            yield word, {place: text for place, text in WORDS[word].measure(word).items() if not _LIBRARY.search(text)}
     yield "native", {"threads that Python does not know of": str(_platforms.thread_count())}
     yield "children", {"a process": "runs"} if _has_children() else {}
 
 
 def _has_children() -> bool:
     try:
-        os.waitpid(-1, os.WNOHANG)
+        os.waitpid(-1, system.WNOHANG)
     except ChildProcessError:
         return False
     return True
