@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections import Counter
 from pathlib import Path
@@ -138,9 +139,12 @@ def sweep(project: pytest.Pytester, *args: str) -> pytest.RunResult:
 
 def section(result: pytest.RunResult) -> list[str]:
     """Return the closing section, with the spaces in its tables as one."""
-    lines = result.outlines
+    return section_of(result.outlines)
+
+
+def section_of(lines: list[str]) -> list[str]:
     begin = next(n for n, line in enumerate(lines) if "tests under other start methods" in line)
-    ends = (n for n, line in enumerate(lines) if n > begin and line.startswith("==="))
+    ends = (n for n, line in enumerate(lines) if n > begin and line.startswith(("===", "!!!")))
     return "\n".join(" ".join(line.split()) for line in lines[begin + 1 : next(ends)]).rstrip().split("\n")
 
 
@@ -177,6 +181,21 @@ def test_specimens_and_twins(
     collected = sweep(project, "--lf", "--collect-only", "-q", "--mp-sweep")
     found = [line.partition("::")[2] for line in collected.outlines if "::" in line]
     assert found == ["test_pickle", "test_import", "test_state", "test_result"]
+
+
+def plain(lines: list[str]) -> list[str]:
+    """Leave out what differs between versions of Python: how a lambda fails to pickle."""
+    text = re.sub(r"AttributeError|PicklingError", "Error", "\n".join(lines))
+    return re.sub(r"-{9,}", "---", re.sub(r"(in_the_end \[spawn\]: Error: Can't ).*", r"\1", text)).splitlines()
+
+
+def test_example_of_the_documentation(project: pytest.Pytester) -> None:
+    page = Path(__file__).parent.parent.joinpath("docs", "sweep.md").read_text()
+    [example] = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    [shown] = re.findall(r"```console\n(.*?)```", page, re.DOTALL)
+    project.makepyfile(test_prices=example)
+    result = sweep(project, "--mp-sweep", "--tb=no", "--no-header")
+    assert plain(section(result)) == plain(section_of(shown.splitlines()))
 
 
 APART = """
@@ -234,6 +253,7 @@ APART = """
     def client(server):
         return server
 
+    @pytest.mark.usefixtures("client")
     def test_of_the_fixture(client, record_property):
         print("printed")
         record_property("answer", client.apply(double, (1,)))
@@ -329,6 +349,7 @@ HANGS = """
             pool.terminate()
             pool.join()
 
+    @pytest.mark.timeout(1000, func_only=True)
     def test_left_behind():
         child = start(10_000)
         assert is_forked()
@@ -390,6 +411,46 @@ def test_stopping_and_pretending(project: pytest.Pytester) -> None:
     )
 
 
+@pytest.mark.parametrize("attribute", ["shouldstop", "shouldfail"])
+def test_run_that_stops_in_between(project: pytest.Pytester, attribute: str) -> None:
+    project.makepyfile(
+        f"""
+        import multiprocessing, os
+
+        def test_it(request):
+            process = multiprocessing.Process(target=os.getpid)
+            process.start()
+            process.join()
+            if multiprocessing.get_start_method() == "spawn":
+                request.session.{attribute} = "enough"
+        """
+    )
+    result = sweep(project, "-q", "--mp-sweep")
+    result.assert_outcomes(passed=1)
+    assert section(result) == ["the run was stopped before all of them were run again: nothing is told"]
+    result.stdout.fnmatch_lines(["*! *enough !*"])
+
+
+def test_without_a_timer(project: pytest.Pytester) -> None:
+    project.makepyfile(
+        """
+        import multiprocessing, os, signal
+
+        del signal.setitimer
+
+        def test_it():
+            process = multiprocessing.Process(target=os.getpid)
+            process.start()
+            process.join()
+        """
+    )
+    result = sweep(project, "--mp-sweep")
+    assert result.ret == pytest.ExitCode.OK
+    assert section(result)[-1].startswith(
+        "not run again: a test that hangs under another start method could not be ended"
+    )
+
+
 def test_run_that_stops_before(project: pytest.Pytester) -> None:
     project.makepyfile("def test_it():\n    assert False\n")
     result = sweep(project, "-x", "--mp-sweep")
@@ -420,7 +481,6 @@ def test_nothing_is_imported_without_it(pytester: pytest.Pytester) -> None:
         import sys
         def test_it():
             assert "pytest_mpcheck._sweeping" not in sys.modules
-            assert "multiprocessing" not in sys.modules
-        """
+            """
     )
     pytester.run(sys.executable, "-m", "pytest", "-p", "no:xdist").assert_outcomes(passed=1)
