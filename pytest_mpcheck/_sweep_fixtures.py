@@ -69,9 +69,7 @@ def _fixtures_of(item: Any) -> list[pytest.FixtureDef[Any]]:
 
 def _asked(item: Any) -> set[str]:
     """Return the names of the fixtures that a test asks for, but for those that come to it unasked."""
-    info = getattr(item, "_fixtureinfo", None)
-    if info is None:
-        return set()
+    info = item._fixtureinfo
     known = info.name2fixturedefs
     asked: set[str] = set()
     waiting = [*info.argnames, *_marked(item), *(one.argname for one in _fixtures_of(item) if one.argname not in known)]

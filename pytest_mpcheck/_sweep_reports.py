@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from ._excerpts import RAISED, reason_of, shortened
+from ._excerpts import reason_of, shortened
 from ._sweep._causes import cause_of
 from ._sweep._facts import FAILED, IDLE, PASSED, PINNED, SKIPPED, Ran
 from ._sweep._words import found_of, name_of_run, remedy_of
@@ -153,16 +153,9 @@ def _chain(error: BaseException) -> Iterator[str]:
         one = waiting.pop()
         if id(one) not in known:
             known.add(id(one))
-            yield from _texts(one)
+            yield from traceback.format_exception_only(one)
             waiting += [cause for cause in (one.__cause__, one.__context__) if cause is not None]
             waiting += getattr(one, "exceptions", ())
-
-
-def _texts(error: BaseException) -> list[str]:
-    try:
-        return traceback.format_exception_only(error)
-    except RAISED:  # anybody's
-        return [reason_of(error)]
 
 
 def _sections(reports: Iterable[pytest.TestReport]) -> Iterator[tuple[str, str]]:

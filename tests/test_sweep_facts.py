@@ -37,6 +37,7 @@ from pytest_mpcheck._sweep._limit import Limit
 from pytest_mpcheck._sweep._state import State
 from pytest_mpcheck._sweep._values import told
 from pytest_mpcheck._sweep._words import lines_of, remedy_of
+from pytest_mpcheck._sweep_reports import Told, facts_of
 
 CANNOT_READ = """
     Traceback (most recent call last):
@@ -183,6 +184,25 @@ def test_ledger_counts_starts(uses: Uses, method: str) -> None:
     assert (uses.method, uses.starts, [one.pid for one in uses.started], looks) == ("", 1, [process.pid], [process])
 
 
+def test_copy_of_the_ledger_counts_nothing(uses: Uses) -> None:
+    ledger = Ledger()
+    ledger._pid = -1  # as in a forked child
+    with ledger.watching(), ledger.of(uses):
+        process = multiprocessing.Process(target=do_nothing)
+        process.start()
+        process.join()
+    assert (uses.starts, uses.started) == (0, [])
+
+
+def test_failure_is_told_with_what_led_to_it() -> None:
+    error = AssertionError("here")
+    error.__cause__ = error.__context__ = ExceptionGroup("both", [TypeError("cannot pickle 'x' object")])
+    report: Any = SimpleNamespace(failed=True, when="call", sections=[("Captured stderr call", "printed")])
+    assert facts_of(Told([report], error), "spawn") == Ran(
+        "spawn", FAILED, error="AssertionError", text="AssertionError: here", cause=PICKLE
+    )
+
+
 def test_nobody_has_chosen_in_a_pretended_default() -> None:
     default: Any = context._default_context
     before = dict(vars(default))
@@ -318,6 +338,7 @@ def test_state_is_what_functions_refer_to(tmp_path: Path, monkeypatch: pytest.Mo
         f"gone of other_of_the_test was {gone} in a process that imports other_of_the_test",
     ]
     tmp_path.joinpath("other_of_the_test.py").write_text("raise SystemExit")
+    assert state.missing() == ()
     tmp_path.joinpath("of_the_test.py").write_text("import os; os._exit(1)")
     assert state.missing() == ()
     assert State([]).missing() == ()

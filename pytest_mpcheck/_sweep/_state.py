@@ -34,6 +34,9 @@ _LENGTH = 60
 _SECONDS = 15.0
 """How long a fresh process may take to import the modules, in seconds."""
 
+_MOMENT = 1.0
+"""How long it may take to end once it has told, in seconds."""
+
 _NOT_THERE = "nothing of that name"
 
 
@@ -127,6 +130,7 @@ def _in_a_fresh_process(names: tuple[tuple[str, str], ...]) -> dict[tuple[str, s
         found: dict[tuple[str, str], str] = here.recv() if here.poll(_SECONDS) else {}
     except (EOFError, OSError):  # it has ended before it could tell
         found = {}
+    process.join(_MOMENT)
     process.kill()
     process.join()
     here.close()
