@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from ._keeper._run import Run
 
 __all__ = [
+    "ATTENDED",
     "MARKER",
     "RUN",
     "SETTINGS",
@@ -47,6 +48,9 @@ SETTINGS = pytest.StashKey[Settings]()
 
 RUN: pytest.StashKey[Run] = pytest.StashKey()
 """Where the configuration keeps what the run has started, once `run_of` has been asked for it."""
+
+ATTENDED = pytest.StashKey[bool]()
+"""Where the configuration keeps that its tests are attended; see `_attendant`."""
 
 MARKER = (
     "mp(start_methods=None, backends=None, timeout=None): the test starts processes; run it under these start methods "
