@@ -21,7 +21,7 @@ from ._fork import quiet_fork
 from ._inside import run
 from ._modules import Modules
 from ._result import result_of
-from ._sentinel import Ready, let_go
+from ._sentinel import let_go
 from ._station import Station
 from ._surroundings import look_around
 
@@ -60,7 +60,6 @@ class ProcessWorker:
             target=run, args=(station, call, look_around(self.kind, station.folder)), name=name, daemon=daemon
         )
         self._exit_handle: int | None = None
-        self._ready: Ready | None = None
         self._origin = origin()
 
     def start(self) -> None:
@@ -84,7 +83,8 @@ class ProcessWorker:
             if not wait_until(lambda: self.exitcode is not None, deadline):
                 return False
             self.process.join()
-        self._let_go()
+        self._close_handle()
+        let_go(self.process)
         return True
 
     def is_alive(self) -> bool:
@@ -152,12 +152,6 @@ class ProcessWorker:
     def close(self) -> None:
         """Give back what was taken for waiting; the process has ended."""
         self._close_handle()
-
-    def _let_go(self) -> None:
-        """Hold nothing open for a process that has ended; the test may have closed the process itself."""
-        self._close_handle()
-        if self._ready is None and getattr(self.process, "_popen", None) is self._popen:
-            self._ready = let_go(self.process)
 
     def _close_handle(self) -> None:
         if self._exit_handle is not None:

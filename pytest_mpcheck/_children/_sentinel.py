@@ -1,7 +1,7 @@
 """The descriptors by which the end of a process was waited for, once it has ended.
 
-Guarantees: a test that starts a thousand children one after another does not hold thousands of them open. Whoever
-waits for the sentinel of a child that has ended finds it ready, as ever.
+Guarantees: a test that starts a thousand children one after another does not hold thousands of them open. Whoever waits
+for the sentinel of a child that has ended finds it ready, as ever.
 """
 
 from __future__ import annotations
@@ -9,46 +9,43 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
-import weakref
 from typing import Any
 
 from .._keeper._descriptor import Descriptor
 
-__all__ = ["Ready", "let_go"]
+__all__ = ["let_go"]
 
 
-class Ready(Descriptor):
-    """The reading end of a pipe that nobody writes to: always ready. It lives as long as somebody refers to it."""
+class _Ended:
+    """Stands in the place of a sentinel: whoever waits for it opens the reading end of a pipe that nobody writes to."""
 
     def __init__(self) -> None:
-        number, write = os.pipe()
-        os.close(write)
-        super().__init__(number)
+        self._descriptor: Descriptor | None = None
+
+    def fileno(self) -> int:
+        if self._descriptor is None or not self._descriptor.is_ours():  # a test may have closed it
+            number, write = os.pipe()
+            os.close(write)
+            self._descriptor = Descriptor(number)
+        return self._descriptor.number
+
+    __index__ = fileno
 
     def __del__(self) -> None:
-        self.close()
+        if self._descriptor is not None:
+            self._descriptor.close()
 
 
-_latest: weakref.ref[Ready] | None = None
+def let_go(process: Any) -> None:
+    """Close what was open for waiting for a process of `multiprocessing`, which has ended. Idempotent.
 
-
-def let_go(process: Any) -> Ready | None:
-    """Close what was open for waiting for a process of `multiprocessing`, which has ended, and been joined.
+    On Windows the sentinel is the process itself, and stays.
 
     Args:
-        process: The process.
-
-    Returns:
-        What stands in the place of its sentinel, to be kept; ``None`` on Windows, where the sentinel is the process.
+        process: The process; the test may have closed it.
     """
-    if sys.platform == "win32":  # pragma: needs windows
-        return None
-    global _latest  # noqa: PLW0603 (one is enough for all)
-    ready = _latest() if _latest is not None else None
-    if ready is None or not ready.is_ours():  # nobody refers to it any more, or a test has closed it
-        ready = Ready()
-        _latest = weakref.ref(ready)
-    with contextlib.suppress(OSError):  # a test has closed them
-        process._popen.finalizer()
-    process._popen.sentinel = process._sentinel = ready.number
-    return ready
+    popen = process._popen
+    if sys.platform != "win32" and popen is not None and not isinstance(popen.sentinel, _Ended):
+        with contextlib.suppress(OSError):  # a test has closed whatever was open
+            popen.finalizer()
+        popen.sentinel = process._sentinel = _Ended()
