@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from ._keeper._run import Run
 
 __all__ = [
+    "ATTENDED",
     "MARKER",
     "RUN",
     "SETTINGS",
@@ -54,6 +55,9 @@ _ABOUT_FINDINGS = frozenset(("allow", "reason"))
 
 SWEEP = "--mp-sweep"
 """The option, whose value may be left out."""
+
+ATTENDED = pytest.StashKey[bool]()
+"""Where the configuration keeps that its tests are attended; see `_attendant`."""
 
 MARKER = (
     "mp(start_methods=None, backends=None, timeout=None, allow=None, reason=None): the test starts processes; run it "

@@ -14,6 +14,7 @@ import pytest
 
 from ._bad_setting import BadSetting
 from ._config import (
+    ATTENDED,
     MARKER,
     RUN,
     SETTINGS,
@@ -162,6 +163,16 @@ def pytest_collection_finish(session: pytest.Session) -> None:
 
         call_attendant(session.config)
         prepare(session)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
+    if ATTENDED not in item.config.stash:
+        return (yield)
+    __tracebackhide__ = True
+    from ._attendant import watch_call
+
+    return (yield from watch_call(item))
 
 
 @pytest.hookimpl(wrapper=True, optionalhook=True)

@@ -258,6 +258,8 @@ class Child:
                 return Stuck(deadline.seconds - deadline.remaining(), deadlock)
         self._ended_at = self._ended_at or self._recollection.now()
         self._echo.pump()
+        if self._worker.station is not None:
+            self._echo.rest(self._worker.station)
         return None
 
     def _error(self, report: ChildReport) -> BaseException | None:

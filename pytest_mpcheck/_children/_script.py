@@ -120,6 +120,7 @@ def run_script(
         process.wait()
         os.close(far_end)
         echo.pump()
+        echo.rest(station)
     stdout_text, stderr_text = station.read("stdout"), station.read("stderr")
     return ScriptRun(script, words, start_method, process.returncode, stdout_text, stderr_text, survivors)
 
