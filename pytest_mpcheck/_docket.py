@@ -6,21 +6,19 @@ What a worker of pytest-xdist finds reaches its controller. A report that cannot
 
 from __future__ import annotations
 
-import platform
 import sys
 import warnings
 from collections.abc import Iterable
-from dataclasses import asdict
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from ._config import SETTINGS
-from ._errors import Found, ResourcesLeaked
 from ._finding import Finding, MpcheckWarning
-from ._findings._allowance import Allowance, allowance_for
-from ._findings._report import report, write_report
-from ._findings._words import finding_words, summary_lines
+
+if TYPE_CHECKING:
+    from ._errors import Found
+    from ._findings._allowance import Allowance
 
 __all__ = ["Docket"]
 
@@ -60,6 +58,9 @@ class Docket:
         Raises:
             Found: The guard is strict, and something is not allowed; a group, where it is more than one thing.
         """
+        from ._findings._allowance import allowance_for
+        from ._findings._words import finding_words
+
         __tracebackhide__ = True
         allowances = (*allowances, *self._settings.allow)
         told: list[Finding] = []
@@ -78,13 +79,18 @@ class Docket:
     def close(self) -> None:
         """Send it to the controller, or write the report, once no test is to come."""
         if hasattr(self._config, "workerinput"):
+            from dataclasses import asdict
+
             self._config.workeroutput[_KEY] = {  # type: ignore[attr-defined]
                 "findings": [asdict(finding) for finding in self._findings],
                 "allowed": [[asdict(finding), asdict(allowance)] for finding, allowance in self._allowed],
                 "troubles": self._troubles,
             }
         elif self._settings.guard_report and not self._config.option.collectonly:
+            import platform
+
             from . import __version__
+            from ._findings._report import report, write_report
 
             about = {
                 "tool": f"pytest-mpcheck {__version__}",
@@ -104,6 +110,8 @@ class Docket:
         if sent is None:  # it crashed
             self.note_trouble(f"worker {node.gateway.id} ended early: what it had found is told by warnings alone")
             return
+        from ._findings._allowance import Allowance
+
         self._findings += [Finding(**finding) for finding in sent["findings"]]
         self._allowed += [(Finding(**finding), Allowance(**allowance)) for finding, allowance in sent["allowed"]]
         for trouble in sent["troubles"]:
@@ -111,14 +119,18 @@ class Docket:
 
     def show(self, reporter: pytest.TerminalReporter) -> None:
         """Sum it up in a section of its own."""
-        lines = list(summary_lines(self._findings, len(self._allowed), self._troubles))
-        if lines:
+        if self._findings or self._allowed or self._troubles:
+            from ._findings._words import summary_lines
+
             reporter.section("findings of the guard", sep="=", yellow=True)
-            for line in lines:
+            for line in summary_lines(self._findings, len(self._allowed), self._troubles):
                 reporter.line(line)
 
 
 def _error(finding: Finding, item: pytest.Item) -> Found:
+    from ._errors import Found, ResourcesLeaked
+    from ._findings._words import finding_words
+
     sort = ResourcesLeaked if finding.kind.endswith("-leak") else Found
     return sort(finding_words(finding, item.nodeid), (finding,))
 

@@ -18,6 +18,7 @@ from ._guard._watcher import Span
 from ._guard._watchers import watchers
 
 if TYPE_CHECKING:
+    from ._autopsy._examination import Known
     from ._finding import Finding
     from ._findings._allowance import Allowance
     from ._guard._ownership import Tenure
@@ -38,42 +39,44 @@ class Guarding:
     """
 
     def __init__(self, config: pytest.Config) -> None:
+        self._config = config
         self._docket = Docket(config)
-        self._guard = Guard(watchers(config.stash[SETTINGS]), self._docket.note_trouble)
+        self._guard = Guard(watchers(config.stash[SETTINGS]), self._new_span, self._docket.note_trouble)
         self._item: pytest.Item | None = None
-        self._tenure: Tenure | None = None
+        self._attendant: _Attendant | None = None
         self._guard.open()
 
-    @pytest.hookimpl(wrapper=True, tryfirst=True)  # the fixtures of the test belong to it
-    def pytest_runtest_setup(self, item: pytest.Item) -> Generator[None, object, object]:
+    def known(self) -> dict[int, Known]:
+        """Return what is known of the processes of the test that runs, and of the fixtures around it, by pid."""
+        from ._autopsy._examination import Known
+
+        return {
+            made.pid: Known(made.name if made.kind == "process" else "", made.start_method, made.where, None)
+            for made in reversed(self._guard.made())  # what starts by forking comes before its fork
+            if made.pid
+        }
+
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        if any(_vacuity(item) for item in session.items):
+            self._call_attendant()
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_setup(self, item: pytest.Item) -> None:
         self._item = item
-        span = Span(item.nodeid, "function", item.nodeid, partial(_stderr, item), has_failed=True)
-        self._tenure = self._guard.enter(span)
-        return (yield)
+        if self._attendant is not None:
+            self._attendant.has_passed = False
+            self._guard.forget_test()
 
-    @pytest.hookimpl(wrapper=True, tryfirst=True)
-    def pytest_runtest_call(self, item: pytest.Item) -> Generator[None, object, object]:
-        result = yield
-        if self._tenure is not None:
-            self._tenure.span.has_failed = False
-        return result
+    def _new_span(self) -> Span | None:
+        if self._item is None:
+            return None
+        self._call_attendant()
+        return Span(self._item.nodeid, "function", self._item.nodeid, partial(_stderr, self._item))
 
-    @pytest.hookimpl(wrapper=True, tryfirst=True)  # its fixtures are gone then
-    def pytest_runtest_teardown(self, item: pytest.Item) -> Generator[None, object, object]:
-        __tracebackhide__ = True
-        tenure, self._tenure = self._tenure, None
-        try:
-            result = yield
-        except BaseException:
-            if tenure is not None:
-                tenure.span.has_failed = True
-                self._docket.add(self._guard.leave(tenure), _allowances(item), item, may_fail=False)
-            raise
-        if tenure is not None:
-            findings = self._guard.leave(tenure, _vacuity(item))
-            if findings:
-                self._docket.add(findings, _allowances(item), item)
-        return result
+    def _call_attendant(self) -> None:
+        if self._attendant is None:
+            self._attendant = _Attendant(self._guard, self._docket)
+            self._config.pluginmanager.register(self._attendant, "mpcheck-guard-attendant")
 
     @pytest.hookimpl(wrapper=True)
     def pytest_fixture_setup(
@@ -117,6 +120,46 @@ class Guarding:
 
     def pytest_unconfigure(self) -> None:
         self._guard.close()
+
+
+class _Attendant:
+    """The hooks that each test pays for, once the first of a run has passed a door.
+
+    Attributes:
+        has_passed: Whether the test's own code has.
+    """
+
+    def __init__(self, guard: Guard, docket: Docket) -> None:
+        self._guard = guard
+        self._docket = docket
+        self.has_passed = False
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_makereport(
+        self, item: pytest.Item, call: pytest.CallInfo[None]
+    ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+        report = yield
+        if call.when == "call":
+            self.has_passed = report.passed and not hasattr(report, "wasxfail")
+        return report
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)  # its fixtures are gone then
+    def pytest_runtest_teardown(self, item: pytest.Item) -> Generator[None, object, object]:
+        __tracebackhide__ = True
+        try:
+            result = yield
+        except BaseException:
+            self.has_passed = False
+            self._judge(item, may_fail=False)
+            raise
+        self._judge(item, may_fail=True)
+        return result
+
+    def _judge(self, item: pytest.Item, *, may_fail: bool) -> None:
+        __tracebackhide__ = True
+        findings = self._guard.leave_test(_vacuity(item) if self.has_passed else None, has_failed=not self.has_passed)
+        if findings:
+            self._docket.add(findings, _allowances(item), item, may_fail=may_fail)
 
 
 def _allowances(node: pytest.Item | pytest.Collector) -> tuple[Allowance, ...]:

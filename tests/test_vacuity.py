@@ -26,8 +26,10 @@ def judged(
     *,
     has_failed: bool = False,
 ) -> list[str]:
-    span = Span("test", "function", "test", made=list(made), has_failed=has_failed)
-    span.wider = (Span("fixture", "session", "test", made=list(wider)),)
+    span, fixture = Span("test", "function", "test"), Span("fixture", "session", "test")
+    span.has_failed, span.wider = has_failed, (fixture,)
+    span.made += made
+    fixture.made += wider
     return [finding.kind for finding in vacuity({name: value}, lambda _: others, span)]
 
 

@@ -6,18 +6,18 @@ Guarantees: an allowance that could never have an effect, since there is no such
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
 
 from .._bad_setting import BadSetting
 from .._finding import Finding
+from .._record import record
 from ._catalogue import KINDS
 
 __all__ = ["Allowance", "allowance_for", "parse_allowances"]
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Allowance:
     """What is allowed.
 

@@ -145,14 +145,16 @@ def _watched(door: Door, original: Callable[..., Any] | None) -> Callable[..., A
             return original(*args, **kwargs)
         outer = getattr(_thread, "making", None)
         where, through, makers = passage(1)
-        made = Made(door.kind, where, through, makers, outer, failed=True)
+        made = Made(door.kind, where, through, makers, outer)
         heard = tuple(_listeners)
         for listener in heard:
             listener.before(made, args, kwargs)
         _thread.making = made
         try:
             result = in_callers_name(original, args, kwargs) if made.kind == "fork" else original(*args, **kwargs)
-            made.failed = False
+        except BaseException:
+            made.failed = True
+            raise
         finally:
             _thread.making = outer
             if _listeners:  # else this is a forked child

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Hashable, Iterator
 
 from .._finding import Finding
-from .._words import exit_words
 from ._exits import Exits
 from ._watcher import Made, Span
 
@@ -74,6 +72,8 @@ def _is_of_billiard(made: Made) -> bool:
 
 
 def _finding(made: Made, code: int, stderr: str) -> Finding:
+    from .._words import exit_words
+
     sort = {"process": "process", "fork": "forked process"}.get(made.kind, "program")
     name = f" {made.name!r}" if made.name else ""
     method = f", {made.start_method}" if made.start_method else ""
@@ -92,5 +92,7 @@ def _finding(made: Made, code: int, stderr: str) -> Finding:
 
 def _traceback(name: str, stderr: str) -> str:
     """Return what `multiprocessing` has printed of the exception that a process has ended by, if it is there."""
+    import re
+
     found = re.search(rf"^Process {re.escape(name)}:\nTraceback .*\n(?:  .*\n)*(?:\S.*\n?)?", stderr, re.MULTILINE)
     return f"it has printed:\n{found[0].rstrip()}" if found and name else ""

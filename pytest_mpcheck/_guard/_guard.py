@@ -14,7 +14,6 @@ from dataclasses import replace
 from typing import Any
 
 from .._clock import Deadline, wait_until
-from .._excerpts import reason_of
 from .._finding import Finding
 from ._doors import aside, listen, stop_listening
 from ._ownership import Look, Ownership, Tenure
@@ -37,10 +36,14 @@ class Guard:
 
     Args:
         watchers: Whom to ask.
+        new_span: Makes the span of the test that runs, at its first door; ``None`` where none runs.
         trouble: Is called with a sentence for each watcher that failed, once.
     """
 
-    def __init__(self, watchers: Iterable[Watcher], trouble: Callable[[str], None]) -> None:
+    def __init__(
+        self, watchers: Iterable[Watcher], new_span: Callable[[], Span | None], trouble: Callable[[str], None]
+    ) -> None:
+        self._new_span = new_span
         self._watchers = list(watchers)
         self._trouble = trouble
         self._troubled: set[str] = set()
@@ -62,7 +65,7 @@ class Guard:
             self._ask(watcher, watcher.close)
 
     def enter(self, span: Span) -> Tenure:
-        """Let a test begin, or the setup of a fixture of wider scope."""
+        """Let the setup of a fixture of wider scope begin."""
         tenure = Tenure(span)
         self._ownership.enter(tenure)
         return tenure
@@ -72,13 +75,35 @@ class Guard:
         with self._lock, self._at_work():
             self._ownership.begin(tenure)
 
-    def leave(self, tenure: Tenure, further: Callable[[Span], Iterable[Finding]] | None = None) -> list[Finding]:
-        """Let a test be over, or the teardown of a fixture of wider scope, and judge it.
+    def made(self) -> list[Made]:
+        """Return all that was made by those whose spans have not ended."""
+        return [made for span in self._ownership.spans() for made in span.made]
+
+    def forget_test(self) -> None:
+        """Let a new test begin; one that never came to its teardown is not judged."""
+        self._ownership.test = None
+
+    def leave_test(self, further: Callable[[Span], Iterable[Finding]] | None, *, has_failed: bool) -> list[Finding]:
+        """Let the teardown of a test be over, and judge it.
 
         Args:
-            tenure: Whose span it is.
             further: Judges it too, even where nothing was made.
+            has_failed: Whether it has failed.
         """
+        tenure = self._ownership.test
+        if tenure is None and further is not None:
+            span = self._new_span()
+            tenure = self._ownership.test = None if span is None else Tenure(span)
+        if tenure is None:
+            return []
+        tenure.span.has_failed = has_failed
+        return self._leave(tenure, further)
+
+    def leave(self, tenure: Tenure) -> list[Finding]:
+        """Let the teardown of a fixture of wider scope be over, and judge it."""
+        return self._leave(tenure, None)
+
+    def _leave(self, tenure: Tenure, further: Callable[[Span], Iterable[Finding]] | None) -> list[Finding]:
         found: list[Finding] = []
         with self._at_work():
             with self._lock:
@@ -109,13 +134,18 @@ class Guard:
         """Let something be made."""
         with self._at_work(), self._lock:
             tenure = self._ownership.owner(made)
+            if tenure is None and (span := self._new_span()) is not None:
+                tenure = self._ownership.test = Tenure(span)
             if tenure is not None:
                 if not tenure.has_begun:
                     self._ownership.begin(tenure)
                 tenure.span.made.append(made)
+                self._ownership.begin_apart(made, tenure)
 
     def after(self, made: Made) -> None:
-        """Do nothing: who is asked will see."""
+        """Let it be there."""
+        with self._at_work(), self._lock:
+            self._ownership.end_apart(made)
 
     @contextmanager
     def _at_work(self) -> Iterator[None]:
@@ -166,6 +196,8 @@ class Guard:
             return _FAILED
 
     def _tell(self, who: str, error: Exception) -> None:
+        from .._excerpts import reason_of
+
         if who not in self._troubled:
             self._troubled.add(who)
             self._trouble(f"{who}: {reason_of(error)}")

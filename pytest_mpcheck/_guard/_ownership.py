@@ -46,15 +46,20 @@ class Ownership:
 
     Args:
         look: Lets each watcher look.
+
+    Attributes:
+        test: That of the test that runs, if it has one yet.
     """
 
     def __init__(self, look: Callable[[], Look]) -> None:
+        self.test: Tenure | None = None
         self._look = look
         self._at_work: list[Tenure] = []
         self._lasting: list[Tenure] = []
+        self._apart: dict[int, tuple[Tenure, Look]] = {}
 
     def enter(self, tenure: Tenure) -> None:
-        """Let a test begin, or the setup of a fixture of wider scope."""
+        """Let the setup of a fixture of wider scope begin."""
         self._at_work.append(tenure)
 
     def settle(self, tenure: Tenure) -> None:
@@ -77,8 +82,10 @@ class Ownership:
 
     def leave(self, tenure: Tenure) -> None:
         """Let a test, or the teardown of a fixture of wider scope, be over."""
-        self._at_work.remove(tenure)
-        if tenure in self._lasting:
+        if tenure is self.test:
+            self.test = None
+        else:
+            self._at_work.remove(tenure)
             self._lasting.remove(tenure)
             if tenure.has_begun:
                 now = self._look()
@@ -92,7 +99,18 @@ class Ownership:
             for tenure in reversed(self._lasting):
                 if thread in tenure.threads or tenure.made_by(made.makers):
                     return tenure
-        return self._at_work[-1] if self._at_work else None
+        return self._at_work[-1] if self._at_work else self.test
+
+    def begin_apart(self, made: Made, tenure: Tenure) -> None:
+        """Let a fixture of wider scope make something while somebody else is at work: that one has no part in it."""
+        if tenure in self._lasting and any(other.has_begun for other in self._others(tenure)):
+            self._apart[id(made)] = tenure, self._look()
+
+    def end_apart(self, made: Made) -> None:
+        """Let that be made."""
+        if id(made) in self._apart:
+            tenure, before = self._apart.pop(id(made))
+            self._give_to_others(tenure, tuple(keys - old for keys, old in zip(self._look(), before, strict=True)))
 
     def begin(self, tenure: Tenure) -> None:
         """Look what is there before something is made for the first time in a span."""
@@ -103,7 +121,16 @@ class Ownership:
         """Note the threads that a fixture of wider scope has started."""
         tenure.threads.update(thread for thread in threading.enumerate() if thread not in before)
 
+    def spans(self) -> list[Span]:
+        """Return the spans that have not ended."""
+        everybody = (*self._at_work, *self._lasting, *((self.test,) if self.test else ()))
+        return [tenure.span for tenure in dict.fromkeys(everybody)]
+
     def _give_to_others(self, tenure: Tenure, keys: Look) -> None:
-        for other in (*self._at_work, *self._lasting):
-            if other is not tenure and other.has_begun:
+        for other in self._others(tenure):
+            if other.has_begun:
                 other.before = tuple(old | new for old, new in zip(other.before, keys, strict=True))
+
+    def _others(self, tenure: Tenure) -> list[Tenure]:
+        everybody = (*self._at_work, *self._lasting, *((self.test,) if self.test else ()))
+        return [other for other in everybody if other is not tenure]

@@ -6,7 +6,6 @@ Guarantees: a span keeps nothing alive that a test has made; what it remembers i
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Hashable, Iterable
-from dataclasses import dataclass, field
 from typing import Any, Protocol
 from weakref import ref
 
@@ -15,7 +14,6 @@ from .._finding import Finding
 __all__ = ["Made", "Span", "Watcher"]
 
 
-@dataclass(eq=False, slots=True)
 class Made:
     """Something that was started or made by way of a door.
 
@@ -35,20 +33,28 @@ class Made:
         object: Gives the object, as long as somebody else keeps it; ``None`` where it has none, such as a fork.
     """
 
-    kind: str
-    where: str
-    through: tuple[str, ...] = ()
-    makers: frozenset[int] = frozenset()
-    inside: Made | None = None
-    pid: int = 0
-    name: str = ""
-    start_method: str = ""
-    is_piped: bool = False
-    failed: bool = False
-    object: ref[Any] | None = None
+    def __init__(
+        self,
+        kind: str,
+        where: str,
+        through: tuple[str, ...] = (),
+        makers: frozenset[int] = frozenset(),
+        inside: Made | None = None,
+        start_method: str = "",
+    ) -> None:
+        self.kind = kind
+        self.where = where
+        self.through = through
+        self.makers = makers
+        self.inside = inside
+        self.pid = 0
+        self.name = ""
+        self.start_method = start_method
+        self.is_piped = False
+        self.failed = False
+        self.object: ref[Any] | None = None
 
 
-@dataclass(eq=False, slots=True)
 class Span:
     """A test from its setup to the end of its teardown, or a fixture of wider scope likewise.
 
@@ -63,13 +69,14 @@ class Span:
         has_failed: Whether the test itself has failed, or the setup of the fixture.
     """
 
-    owner: str
-    scope: str
-    test: str
-    stderr: Callable[[], str] = str
-    made: list[Made] = field(default_factory=list)
-    wider: tuple[Span, ...] = ()
-    has_failed: bool = False
+    def __init__(self, owner: str, scope: str, test: str, stderr: Callable[[], str] = str) -> None:
+        self.owner = owner
+        self.scope = scope
+        self.test = test
+        self.stderr = stderr
+        self.made: list[Made] = []
+        self.wider: tuple[Span, ...] = ()
+        self.has_failed = False
 
 
 class Watcher(Protocol):
