@@ -16,18 +16,24 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from functools import partial
+from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection
-from multiprocessing.context import BaseContext
 from multiprocessing.pool import ThreadPool
 from multiprocessing.shared_memory import SharedMemory
 from typing import Any
 
+import psutil
 import pytest
 
 from pytest_mpcheck import ResourcesLeaked, assert_no_leaks
+from pytest_mpcheck._clock import Deadline, wait_until
 from pytest_mpcheck._finding import Finding
+from pytest_mpcheck._leaks import _block
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="needs /proc")
+
+files: list[Any] = []
 
 kept = contextlib.ExitStack()
 """What specimens keep, and how it ends."""
@@ -38,6 +44,12 @@ def _let_go() -> Iterator[None]:
     yield
     kept.close()
     gc.collect()
+
+
+@pytest.fixture
+def _in_a_hurry(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wait less for what will stay anyway."""
+    monkeypatch.setattr(_block, "_MOMENT", 0.25)
 
 
 def keep(thing: Any, *end: Callable[[], object]) -> Any:
@@ -60,7 +72,7 @@ def left_by(leave: Callable[[], object]) -> tuple[Finding, ...]:
 
 def kill(process: Any) -> None:
     process.kill()
-    getattr(process, "join", getattr(process, "wait", None))()
+    process.join()
 
 
 def process(context: Any) -> None:
@@ -81,7 +93,7 @@ def zombie(context: Any) -> None:
     if context.get_start_method() == "forkserver":  # it is the server that waits for them
         process.join()
         process = subprocess.Popen([sys.executable, "-c", ""])
-    os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+    assert wait_until(lambda: bool(psutil.Process(process.pid).status() == psutil.STATUS_ZOMBIE), Deadline(20))
     keep(process, getattr(process, "join", getattr(process, "wait", None)))  # type: ignore[arg-type]
 
 
@@ -125,11 +137,12 @@ def pipe_in_a_cycle() -> None:
 
 def raw_pipe() -> None:
     for end in os.pipe():
-        keep(end, lambda end=end: os.close(end))
+        keep(end, partial(os.close, end))
 
 
 def file() -> None:
-    kept.enter_context(open(__file__, encoding="utf-8"))  # noqa: SIM115
+    files.append(open(__file__, encoding="utf-8"))  # noqa: SIM115
+    keep(files, files[-1].close, files.clear)
 
 
 def file_closed() -> None:
@@ -155,6 +168,7 @@ def memory() -> None:
 
 def memory_of_a_child(context: Any) -> None:
     name = f"mpcheck_{os.getpid()}"
+    resource_tracker.ensure_running()  # a forked child has one of its own otherwise, which ends with it and unlinks
     child = context.Process(target=SharedMemory, args=(name, True, 8))
     child.start()
     child.join()
@@ -224,7 +238,7 @@ def manager_shut_down(context: Any) -> None:
 
 
 def make_folder_and_die() -> None:
-    multiprocessing.util.get_temp_dir()  # type: ignore[attr-defined]
+    multiprocessing.util.get_temp_dir()
     os.kill(os.getpid(), signal.SIGKILL)
 
 
@@ -288,7 +302,7 @@ TWINS_WITHOUT_CHILDREN = [thread_joined, pipe_in_a_cycle, file_closed, sockets_c
 
 
 @pytest.fixture(params=multiprocessing.get_all_start_methods())
-def context(request: pytest.FixtureRequest) -> BaseContext:
+def context(request: pytest.FixtureRequest) -> Any:
     return multiprocessing.get_context(request.param)
 
 
@@ -302,13 +316,14 @@ def check(kind: str, what: str, leave: Callable[..., None], findings: tuple[Find
 
 @linux
 @pytest.mark.parametrize(("kind", "leave", "what"), SPECIMENS, ids=[leave.__name__ for _, leave, _ in SPECIMENS])
-def test_specimen_is_told_with_its_line(kind: str, leave: Callable[..., None], what: str, context: BaseContext) -> None:
+@pytest.mark.usefixtures("_in_a_hurry")
+def test_specimen_is_told_with_its_line(kind: str, leave: Callable[..., None], what: str, context: Any) -> None:
     check(kind, what, leave, left_by(lambda: leave(context)))
 
 
 @linux
 @pytest.mark.parametrize("leave", TWINS)
-def test_twin_is_not_told(leave: Callable[..., None], context: BaseContext) -> None:
+def test_twin_is_not_told(leave: Callable[..., None], context: Any) -> None:
     assert left_by(lambda: leave(context)) == ()
 
 
@@ -318,6 +333,7 @@ def test_twin_is_not_told(leave: Callable[..., None], context: BaseContext) -> N
     SPECIMENS_WITHOUT_CHILDREN,
     ids=[leave.__name__ for _, leave, _ in SPECIMENS_WITHOUT_CHILDREN],
 )
+@pytest.mark.usefixtures("_in_a_hurry")
 def test_specimen_without_children_is_told(kind: str, leave: Callable[[], None], what: str) -> None:
     check(kind, what, leave, left_by(leave))
 
@@ -329,14 +345,14 @@ def test_twin_without_children_is_not_told(leave: Callable[[], None]) -> None:
 
 
 @linux
-def test_queue_that_is_kept_is_told_once_for_each_sort(context: BaseContext) -> None:
+def test_queue_that_is_kept_is_told_once_for_each_sort(context: Any) -> None:
     kinds = {finding.kind for finding in left_by(lambda: queue(context))}
     assert kinds == {"descriptor-leak", "thread-leak"}
     assert left_by(lambda: queue_dropped(context)) == ()
 
 
 @linux
-def test_semaphores_have_names_but_under_fork(context: BaseContext) -> None:
+def test_semaphores_have_names_but_under_fork(context: Any) -> None:
     told = left_by(lambda: semaphore(context))
     assert [finding.kind for finding in told] == [] if context.get_start_method() == "fork" else ["semaphore-leak"]
     assert left_by(lambda: semaphore_dropped(context)) == ()

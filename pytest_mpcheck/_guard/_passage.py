@@ -8,12 +8,12 @@ from contextlib import suppress
 from types import FrameType
 from typing import NamedTuple
 
-__all__ = ["LIBRARIES", "Passage", "passage"]
+__all__ = ["LIBRARIES", "Passage", "passage", "place"]
 
 LIBRARIES = frozenset(
     (
         __name__.partition(".")[0],
-        *("asyncio", "concurrent", "multiprocessing", "subprocess", "threading"),
+        *("asyncio", "concurrent", "multiprocessing", "socket", "subprocess", "threading"),
         *("billiard", "joblib", "loky", "multiprocess", "torch"),
     )
 )
@@ -55,6 +55,18 @@ def passage(depth: int) -> Passage:
     with suppress(FileNotFoundError):  # the test has taken its own working directory away
         path = path.removeprefix(os.path.join(os.getcwd(), ""))
     return Passage(f"{path}:{frame.f_lineno} in {frame.f_code.co_name}", tuple(through), frozenset(makers))
+
+
+def place(depth: int) -> str:
+    """Return the line of the user's code that the call comes from; empty where a thread of a library has none.
+
+    Args:
+        depth: How many callers, of our own, are not to be looked at.
+    """
+    frame: FrameType | None = sys._getframe(depth + 1)
+    while frame is not None and _is_library(frame):
+        frame = frame.f_back
+    return "" if frame is None else passage(depth + 1).where
 
 
 def _is_library(frame: FrameType) -> bool:

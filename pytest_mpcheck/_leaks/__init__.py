@@ -12,6 +12,7 @@ is what belongs to something that is told already, nor what waits for the garbag
 `_output`       output that children held when they ended
 `_parts`        what belongs to a pool, an executor, a manager or a process
 `_stay`         what stays on purpose
+`_holders`      which objects hold descriptors
 `_births`       which line made a thing
 `_reach`        how word comes from children; `_names_agent` and `_output_agent` are what travels to them
 `_watchers`     all watchers of leaks

@@ -18,6 +18,9 @@ from ._watchers import leak_watchers
 
 __all__ = ["assert_no_leaks"]
 
+_MOMENT = 1.0
+"""How long what is about to end has to do so, in seconds."""
+
 
 @contextmanager
 def assert_no_leaks() -> Iterator[None]:
@@ -40,13 +43,13 @@ def assert_no_leaks() -> Iterator[None]:
     __tracebackhide__ = True
     troubles: list[str] = []
     with tempfile.TemporaryDirectory(prefix="mpcheck-") as folder, _scope(folder) as scope:
-        guard = Guard(leak_watchers(scope, folder), troubles.append)
+        watchers = leak_watchers(scope, folder)
+        guard = Guard(watchers, lambda: Span("the block", "function", ""), troubles.append, _MOMENT)
         guard.open()
         try:
-            tenure = guard.enter(Span("the block", "function", ""))
-            guard.begin(tenure)
+            guard.begin_test()
             yield
-            findings = guard.leave(tenure)
+            findings = guard.leave_test(None, has_failed=False)
         finally:
             guard.close()
     if findings:

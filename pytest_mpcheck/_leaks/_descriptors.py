@@ -8,18 +8,16 @@ wanted. After a test that has failed nothing is told: the failure itself keeps a
 from __future__ import annotations
 
 import functools
-import gc
-import io
 import sys
-import threading
 from collections.abc import Callable, Collection, Hashable, Iterable, Iterator
 from typing import Any
 
 from .. import _platforms
-from .._autopsy._origin import origin
 from .._finding import Finding
+from .._guard._passage import place
 from .._guard._replacements import Place, Replacements
 from .._guard._watcher import Span
+from ._holders import find_holders
 from ._parts import Parts
 from ._stay import helper_descriptors
 
@@ -31,9 +29,6 @@ _NOT_TOLD = "/dev/", "/proc/", "/sys/", "anon_inode:", "/memfd:"
 _OURS = "/mpcheck-"
 """What the path of a file holds that lies in the folder of a run."""
 
-
-_THREADS = threading.__file__
-"""Where what a thread does begins."""
 
 _PACKAGE = __name__.partition(".")[0]
 
@@ -76,7 +71,7 @@ class Descriptors:
         def noting(*args: Any) -> Any:
             ends = pipe(*args)
             if not sys._getframe(1).f_globals.get("__name__", "").startswith(_PACKAGE):
-                self._places |= dict.fromkeys(ends, (_origin(), "pipe"))
+                self._places |= dict.fromkeys(ends, (place(1), "pipe"))
             return ends
 
         return noting
@@ -85,7 +80,7 @@ class Descriptors:
         @functools.wraps(make)
         def noting(this: Any, *args: Any, **kwargs: Any) -> None:
             make(this, *args, **kwargs)
-            self._places[this.fileno()] = _origin(), "socket"
+            self._places[this.fileno()] = place(1), "socket"
 
         return noting
 
@@ -102,59 +97,30 @@ class Descriptors:
         return {
             number: target
             for number, target in left.items()
-            if number not in stay and self._place(number, target) not in parts.places
+            if number not in stay and self._where(number, target) not in parts.places
         }
 
-    def _place(self, number: int, target: str) -> str:
+    def _where(self, number: int, target: str) -> str:
         """Return the line that made a descriptor, if it is still what it was then."""
-        place, kind = self._places.get(number, ("", ""))
-        return place if target.startswith(kind) else ""
+        where, kind = self._places.get(number, ("", ""))
+        return where if target.startswith(kind) else ""
 
     def _findings(self, span: Span, left: dict[int, str]) -> Iterator[Finding]:
-        holders = _holders(left)
+        unknown = [number for number, target in left.items() if not self._where(number, target)]
+        holders = find_holders(unknown) if unknown and span.scope == "function" else {}
         groups: dict[tuple[str, str], list[int]] = {}
         for number, target in sorted(left.items()):
-            place = self._place(number, target)
-            if span.scope != "function" and number in holders:
-                continue  # pytest holds what a fixture gave, until a moment later
-            if place or number in holders:
+            where = self._where(number, target)
+            if where or number in holders:  # else only a library in C knows of it
                 kind = "socket-leak" if target.startswith("socket") else "descriptor-leak"
-                alone = "" if place else str(number)
-                groups.setdefault((kind, place or alone), []).append(number)
-        for (kind, place), numbers in groups.items():
-            yield _leak(kind, "" if place.isdigit() else place, numbers, left, holders)
+                groups.setdefault((kind, where or str(number)), []).append(number)
+        for (kind, where), numbers in groups.items():
+            yield _leak(kind, "" if where.isdigit() else where, numbers, left, holders)
 
 
-def _origin() -> str:
-    """Return the line of the user's code; empty where a thread of a library has none, such as that of a pool."""
-    place = origin()
-    return "" if place.startswith(_THREADS) else place
-
-
-def _holders(left: Collection[int]) -> dict[int, str]:
-    """Return which objects of Python's own sorts hold descriptors, in words."""
-    connections: Any = getattr(sys.modules.get("multiprocessing.connection"), "_ConnectionBase", ())
-    sockets: Any = getattr(sys.modules.get("socket"), "socket", ())
-    found: dict[int, str] = {}
-    for thing in gc.get_objects():
-        sort = type(thing)
-        if issubclass(sort, io.FileIO):
-            number = -1 if thing.closed or not thing.closefd else thing.fileno()
-        elif sockets and issubclass(sort, sockets):
-            number = thing.fileno()
-        elif connections and issubclass(sort, connections):
-            number = getattr(thing, "_handle", None) or -1
-        else:
-            continue
-        if number in left:
-            found[number] = repr(thing)
-    return found
-
-
-def _leak(kind: str, place: str, numbers: list[int], left: dict[int, str], holders: dict[int, str]) -> Finding:
+def _leak(kind: str, where: str, numbers: list[int], left: dict[int, str], holders: dict[int, str]) -> Finding:
     names = ", ".join(f"{number} ({left[number]})" for number in numbers)
     word = "socket" if kind == "socket-leak" else "descriptor"
     what = f"{word} {names} is still open" if len(numbers) == 1 else f"{len(numbers)} {word}s are still open: {names}"
-    held = [f"{number} is held by {holders[number]}" for number in numbers if number in holders]
-    evidence = "\n".join(held) or "nothing that Python knows closes it: its number is all there is"
-    return Finding(kind, what, place, evidence, "close it, best by `with`; a queue, a process or a pipe by its close()")
+    held = "\n".join(f"it is held by {holders[number]}" for number in numbers if number in holders)
+    return Finding(kind, what, where, held, "close it, best by `with`; a queue, a process or a pipe by its close()")

@@ -7,6 +7,7 @@ trace.
 
 Word is a file ``output-PID``, mapped into memory, so that whoever kills the child does not kill the word: how many
 bytes the child's standard output holds back (7 bytes), whether all of them are told (1), and the first 4,000 of them.
+Where several threads print, nothing holds the count together, and it is zero from then on.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ def note_output(folder: str) -> None:  # noqa: PLR0915 (it travels as one functi
     import io
     import os
     import sys
+    from _thread import get_ident
     from _weakref import ref
     from contextlib import suppress
 
@@ -43,15 +45,15 @@ def note_output(folder: str) -> None:  # noqa: PLR0915 (it travels as one functi
     stream_of: Any = ref(stream)  # whoever drops the stream must find it flushed at once
     raw_of: Any = ref(raw)
     head, room = 8, 4000
-    owner, written, gone = 0, 0, 0  # the pid; bytes that went into the stream, and out of it
+    owner, thread, written, gone = 0, 0, 0, 0  # who prints; bytes that went into the stream, and out of it
     is_whole = True
     memory: Any = None
 
     def begin() -> None:
-        nonlocal owner, written, gone, is_whole, memory
+        nonlocal owner, thread, written, gone, is_whole, memory
         import mmap
 
-        owner, written, gone, is_whole, memory = os.getpid(), 0, 0, True, None
+        owner, thread, written, gone, is_whole, memory = os.getpid(), get_ident(), 0, 0, True, None
         try:
             file = os.open(f"{folder}/output-{owner}", os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o600)
             try:
@@ -64,10 +66,13 @@ def note_output(folder: str) -> None:  # noqa: PLR0915 (it travels as one functi
             pass
 
     def tell() -> None:
-        nonlocal written, gone, is_whole
+        nonlocal written, gone, is_whole, memory
         if written <= gone:
             written, gone, is_whole = 0, 0, True
-        if memory is not None:
+        if memory is not None and get_ident() != thread:
+            memory[:head] = bytes(head)
+            memory = None
+        elif memory is not None:
             memory[:head] = (written - gone).to_bytes(head - 1, "little") + bytes((is_whole,))
 
     def write(text: str, /) -> Any:

@@ -22,12 +22,15 @@ _HELPERS = (
 
 
 def helper_descriptors() -> Iterator[int]:
-    """Yield the descriptors by which this process talks to helpers of `multiprocessing`, and those of log files."""
+    """Yield the descriptors by which this process talks to helpers and managers, and those of log files."""
     for package in _PACKAGES:
         for module, name, attributes in _HELPERS:
             helper = getattr(sys.modules.get(f"{package}.{module}"), name, None)
             for attribute in attributes if helper is not None else ():
                 yield from _descriptor(getattr(helper, attribute, None))
+        proxy = getattr(sys.modules.get(f"{package}.managers"), "BaseProxy", None)
+        for local, *_ in list(getattr(proxy, "_address_to_local", {}).values()):  # while their managers are there
+            yield from _descriptor(getattr(local, "connection", None))
     logging = sys.modules.get("logging")
     for reference in list(getattr(logging, "_handlerList", ())):
         handler = reference() if callable(reference) else reference

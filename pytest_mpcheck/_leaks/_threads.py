@@ -13,8 +13,8 @@ import threading
 from collections.abc import Callable, Collection, Hashable, Iterable, Iterator
 from typing import Any
 
-from .._autopsy._origin import origin
 from .._finding import Finding
+from .._guard._passage import place
 from .._guard._replacements import Place, Replacements
 from .._guard._watcher import Span
 from ._births import Births
@@ -72,7 +72,7 @@ class Threads:
     def _noting(self, start: Callable[..., Any]) -> Callable[..., Any]:
         @functools.wraps(start)
         def noting(thread: threading.Thread, *args: Any, **kwargs: Any) -> Any:
-            self._births.remember(thread, origin())
+            self._births.remember(thread, place(1))
             starter = threading.current_thread()
             if starter is not threading.main_thread():
                 self._starters[self._births.number_of(thread)] = self._births.number_of(starter)
@@ -117,7 +117,7 @@ def _module_of(thread: threading.Thread) -> str:
     return str(getattr(target, "__module__", None) or type(thread).__module__)
 
 
-def _leak(thread: threading.Thread, place: str) -> Finding:
+def _leak(thread: threading.Thread, where: str) -> Finding:
     kind = "a daemon" if thread.daemon else "no daemon: the process cannot end before it does"
     frame = sys._current_frames().get(thread.ident or 0)
     now = f"; it is at {_place(frame)}" if frame is not None else ""
@@ -127,7 +127,7 @@ def _leak(thread: threading.Thread, place: str) -> Finding:
     else:
         what = f"thread {thread.name!r} still runs"
         remedy = "tell it to end, and join() it before the test ends"
-    return Finding("thread-leak", what, place, f"it is {kind}{now}", remedy)
+    return Finding("thread-leak", what, where, f"it is {kind}{now}", remedy)
 
 
 def _place(frame: Any) -> str:
