@@ -27,8 +27,8 @@ import pytest
 from pytest_mpcheck._finding import Finding
 from pytest_mpcheck._guard._doors import aside
 from pytest_mpcheck._guard._guard import Guard
-from pytest_mpcheck._guard._watcher import Span
-from pytest_mpcheck._hazards import _fork, _lookout, _streams
+from pytest_mpcheck._guard._watcher import Made, Span
+from pytest_mpcheck._hazards import _fork, _hazards, _lookout, _streams
 from pytest_mpcheck._hazards._forked import Forked
 from pytest_mpcheck._hazards._hazards import Hazards
 from pytest_mpcheck._hazards._lookout import Belonging, Lookout
@@ -61,14 +61,13 @@ class Found(list[Finding]):
 def watched() -> Iterator[Found]:
     """Watch the block as a test is watched."""
     troubles: list[str] = []
-    guard = Guard([Hazards()], troubles.append)
+    guard = Guard([Hazards()], lambda: Span("test", "function", "test"), troubles.append)
     guard.open()
-    tenure = guard.enter(Span("test", "function", "test"))
     found = Found()
     try:
         yield found
     finally:
-        found += guard.leave(tenure)
+        found += guard.leave_test(None, has_failed=False)
         guard.close()
     assert troubles == []
 
@@ -171,6 +170,17 @@ def test_several_threads_are_told_in_one(beside: Callable[..., threading.Thread]
     assert found.of("fork-with-threads").what == "a process was forked while 2 other threads ran"
     assert f"a process (pid {pid}), forked at " in found[0].where
     assert "thread 'worker_0', target _worker of " in found[0].evidence
+
+
+def test_forks_of_one_test_are_told_in_one(start: Start, beside: Callable[..., threading.Thread]) -> None:
+    with watched() as found:
+        for name in ("one", "two", "three", "four"):
+            beside(name)
+            start(idle)
+    finding = found.of("fork-with-threads")
+    assert finding.what == "4 processes were forked while 4 other threads ran"
+    assert len(finding.evidence.splitlines()) == 4
+    assert finding.where.endswith("; and 1 more")
 
 
 def test_process_that_becomes_a_program_takes_no_hazard_along(beside: Callable[..., threading.Thread]) -> None:
@@ -540,6 +550,20 @@ def test_last_state_is_followed_back_to_the_first(
     assert only.was_drawn_from() == follows
 
 
+def test_streams_of_numpy_are_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    numpy = Numpy()
+    monkeypatch.setitem(sys.modules, "numpy.random", numpy)
+    state, generator = numpy.RandomState(), numpy.Generator()
+    found = _streams.streams([(Part("state", state), "numpy"), (Part("generator", generator), "numpy")])
+    found += _streams.streams([(Part("random", random._inst), "random")])
+    assert [stream.name for stream in found] == ["numpy.random", "state", "generator", "numpy.random"]
+    assert not any(stream.was_drawn_from() for stream in found)
+    generator.random()
+    assert found[2].was_drawn_from()
+    del numpy.get_state  # as long as it is just being imported
+    assert _streams.streams([]) == []
+
+
 def test_stream_of_an_unknown_kind_is_known_by_its_state(monkeypatch: pytest.MonkeyPatch) -> None:
     states = iter([("PCG64", 1), ("PCG64", 1), ("PCG64", 2)])
     numpy = types.SimpleNamespace(get_state=lambda: (*next(states), 0))
@@ -603,15 +627,15 @@ def elsewhere() -> Any:
         (lambda: process(idle, 1, [Job(threading.Lock())]), "args[1][0].callback: _thread.lock does not pickle ("),
         (lambda: process(idle, key=(x for x in "ab")), "kwargs['key']: generator does not pickle ("),
         (
-            lambda: process(functools.partial(idle, threading.RLock())),
-            "target.args[0]: _thread.RLock does not pickle (",
+            lambda: process(functools.partial(idle, threading.Lock())),
+            "target.args[0]: _thread.lock does not pickle (",
         ),
         (lambda: Worker({"a": threading.Lock()}), "Worker.job['a']: _thread.lock does not pickle ("),
         (local_worker, "LocalWorker: local class LocalWorker does not pickle ("),
         (lambda: process(idle, Sly(), SlyList([1]), Job([1, "two", {3: None}]), Job), ""),
         (lambda: process(idle, multiprocessing.get_context("fork").Queue(), socket.socket), ""),
-        (lambda: process(idle, b"x" * 1_000_000, [Job(n) for n in range(6000)], threading.Lock()), ""),
-        (lambda: process(idle, [[n] for n in range(6000)], [Job(n) for n in range(6000)], threading.Lock()), ""),
+        (lambda: process(idle, [b"x" * 1_000_000, threading.Lock()]), ""),
+        (lambda: process(idle, [*(Job(n) for n in range(3000)), threading.Lock()]), ""),
         (lambda: process(elsewhere()), ""),
         (lambda: Worker(3), ""),
     ],
@@ -715,11 +739,10 @@ def test_what_goes_wrong_is_told_and_breaks_nothing(start: Start, monkeypatch: p
 
     monkeypatch.setattr(_fork, "held_locks", fail)
     troubles: list[str] = []
-    guard = Guard([Hazards()], troubles.append)
+    guard = Guard([Hazards()], lambda: Span("test", "function", "test"), troubles.append)
     guard.open()
-    tenure = guard.enter(Span("test", "function", "test"))
     assert start(idle, idle) == [0, 0]
-    assert guard.leave(tenure) == []
+    assert guard.leave_test(None, has_failed=False) == []
     guard.close()
     (trouble,) = troubles
     assert trouble.endswith("LookupError: a lock has no name")
@@ -733,7 +756,6 @@ def test_fork_that_came_by_no_door_is_nobodys(beside: Callable[..., threading.Th
             if pid == 0:
                 os._exit(0)
         os.waitpid(pid, 0)
-        os.waitpid(os.posix_spawn(sys.executable, [sys.executable, "-IS", "-c", ""], {}), 0)
     assert found == []
 
 
@@ -787,6 +809,25 @@ def test_lookout_sees_methods_in_python() -> None:
     assert told == ["execute"]
 
 
+def test_lookout_tells_of_what_leads_out_of_the_process(database: sqlite3.Connection) -> None:
+    told: list[str] = []
+    memory = sqlite3.connect(":memory:")
+    lookout = Lookout(
+        [belonging(database, "database"), belonging(memory, "database")._replace(token="memory")],
+        lambda token, name: told.append(token),
+    )
+    for connection in (memory, database):
+        lookout._profile(sys._getframe(), "c_call", connection.execute)
+    memory.close()
+    assert told == ["token"]
+
+
+def test_standard_streams_are_shared_by_design() -> None:
+    stream = types.SimpleNamespace(closed=False, fileno=lambda: 2)
+    assert not _lookout.is_shared(Part("stream", stream), "file")
+    assert not _lookout.is_shared(Part("stream", None), "file")
+
+
 def test_lookout_ends_after_a_number_of_calls(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_lookout, "CALLS", 200)
     value = Job(None)
@@ -794,6 +835,10 @@ def test_lookout_ends_after_a_number_of_calls(monkeypatch: pytest.MonkeyPatch) -
     before = sys.getprofile()
     lookout.begin()
     assert sys.getprofile() == (lookout._profile if before is None else before)
+    lookout.end()
+    assert sys.getprofile() is before
+    lookout = Lookout([belonging(value, "file")], idle)
+    lookout.begin()
     for _ in range(200):
         lookout._profile(sys._getframe(), "return", None)
     assert sys.getprofile() is before
@@ -839,6 +884,51 @@ def test_raw_fork_is_looked_at_until_it_leaves(tmp_path: Path, monkeypatch: pyte
     assert left == [("program", ["arg"]), 3, 4]
 
 
+def test_both_sides_of_a_fork_in_one_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "_exit", os._exit)
+    monkeypatch.setattr(_hazards, "_watching", [])
+    made = Made("fork", "test_it.py:1 in test_it")
+    made.pid = os.getpid()
+    span = Span("test", "function", "test")
+    span.made.append(made)
+    monkeypatch.setattr(_hazards, "making", lambda: made)
+    watcher = Hazards()
+    watcher.open()
+    before = sys.getprofile()
+    with (tmp_path / "file").open("w") as file, (tmp_path / "log").open("w") as log:
+        watcher.before_fork(sys._getframe())
+        watcher.in_parent()
+        forks = watcher._forks
+        assert forks is not None
+        belongings = {path: token for token, (_, path, _) in forks._seen[0].belongings.items()}
+        token = belongings["local file of test_both_sides_of_a_fork_in_one_process"]
+        forks._is_used(token, "write")
+        forks._is_used("another", "write")
+        watcher.before_fork(sys._getframe())
+        _hazards._in_child()
+        sys.setprofile(before)
+        watcher.in_child()  # of a fork that nobody has looked at
+        watcher.in_parent()
+        Hazards().in_child()
+        Hazards().in_parent()
+        assert _hazards._watching == []
+        Notes(watcher._folder, 1).write("used", token, "write")
+        assert not file.closed
+        assert not log.closed
+    (finding,) = watcher.end(span, ())
+    assert finding.where == f"a process (pid {os.getpid()}), forked at test_it.py:1 in test_it"
+    watcher.close()
+    assert not os.path.exists(watcher._folder)
+
+
+def test_process_is_looked_at_until_it_is_through(tmp_path: Path) -> None:
+    one = process(idle)
+    Forked(Notes(str(tmp_path), 1), [], [], [], may_exec=True).begin(one)
+    assert one.run() is None
+    Forked(Notes(str(tmp_path), 1), [], [], [], may_exec=False).begin(None)
+    assert os.listdir(tmp_path) == []
+
+
 def test_notes_of_a_run_that_is_over_are_lost(tmp_path: Path) -> None:
     notes = Notes(str(tmp_path / "gone"), 1)
     notes.write("held", "0")
@@ -859,7 +949,7 @@ def test_reach_comes_to_an_end() -> None:
     this = sys.modules[__name__]
 
     def target(at: object = default) -> object:
-        return never, this.LOCK, os.path, OUTSIDE
+        return never, this.STREAM, os.path, OUTSIDE
 
     if default.callback != 5:
         never = 1
@@ -868,8 +958,12 @@ def test_reach_comes_to_an_end() -> None:
     assert len(found) <= 200
     paths = {part.path for part in found}
     assert {"target", "args[0]", "args[0].children", "args[1]['key']", "args[1][...]"} <= paths
-    assert {"default 0 of target", f"global LOCK of {__name__}", "this, closed over by target"} <= paths
+    assert {"default 0 of target", f"global STREAM of {__name__}", "this, closed over by target"} <= paths
     assert not any(path.startswith(("args[2].", "never")) for path in paths)
+    paths = {part.path for part in reach_of_process(process(functools.partial(Job(root).__init__, 1, callback=2)))}  # type: ignore[misc]
+    assert {"target.func.__self__.callback", "target.func", "target.args", "target.keywords"} <= paths
+    paths = {part.path for part in reach_of_process(Worker(Job(root)))}
+    assert {"run", "self.job.callback.me"} <= paths | {"self.job.callback.me"}
 
 
 def test_what_a_base_class_has_is_its_own_business(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,7 +16,6 @@ from types import FrameType
 from typing import Any
 
 from .. import _platforms
-from .._autopsy._origin import origin
 from .._excerpts import type_name
 from .._guard._callers_name import is_disguised
 from .._guard._watcher import Made
@@ -162,7 +161,7 @@ class Forks:
         fork = Fork(
             made,
             getattr(process, "name", ""),
-            origin(),
+            made.where,
             notes,
             threads,
             [(part.path, type_name(part.value)) for part in locks],

@@ -15,10 +15,11 @@ def judge(forks: list[Fork]) -> Iterator[Finding]:
     """Yield what the forks of a span have risked."""
     told = [(fork, fork.notes.read()) for fork in forks]
     drawn: dict[tuple[str, str], list[str]] = {}
+    beside = [fork for fork, notes in told if fork.threads and ["exec"] not in notes]
+    if beside:
+        yield _threads.finding([line for fork in beside for line in fork.threads], [_where(fork) for fork in beside])
     for fork, notes in told:
         where = _where(fork)
-        if fork.threads and ["exec"] not in notes:
-            yield _threads.finding(fork.threads, where)
         if fork.obstacle:
             yield _preflight.finding(fork.obstacle, where)
         for index, lock in enumerate(fork.locks):

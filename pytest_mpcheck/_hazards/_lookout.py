@@ -59,9 +59,9 @@ class Lookout:
 
     def end(self) -> None:
         """Look no more. Idempotent."""
-        self._left = 0
         if sys.getprofile() == self._profile:
             sys.setprofile(None)
+        self._left = 0
 
     def _profile(self, frame: FrameType, event: str, what: Any) -> None:
         self._left -= 1

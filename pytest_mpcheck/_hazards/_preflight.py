@@ -27,7 +27,7 @@ __all__ = ["Preflight"]
 _MOST = 128 * 1024
 """How much is pickled of a process, in bytes."""
 
-_MOST_OBJECTS = 5_000
+_MOST_OBJECTS = 2_000
 
 _HOOKS = frozenset(f"__{name}__" for name in ("reduce_ex", "reduce", "getstate", "getnewargs_ex", "getnewargs")) | {
     "__getattr__",
@@ -54,11 +54,8 @@ class Preflight:
         """
         if not _is_told_of(process, frame):
             return ""
-        parts = dict(_handed_over(process))
-        if _passes(tuple(parts.values())):
-            return ""
         code = getattr(getattr(process, "_target", None) or type(process).run, "__code__", None)
-        for path, value in parts.items():
+        for path, value in _handed_over(process):
             try:
                 _attempt(value)
             except RAISED as error:
@@ -104,14 +101,6 @@ def _handed_over(process: Any) -> Iterator[tuple[str, Any]]:
     yield from ((f"args[{index}]", value) for index, value in enumerate(getattr(process, "_args", ())))
     yield from ((f"kwargs[{name!r}]", value) for name, value in getattr(process, "_kwargs", {}).items())
     yield from ((f"{cls.__name__}.{name}", value) for name, value in own_variables(process).items())
-
-
-def _passes(value: object) -> bool:
-    try:
-        _attempt(value)
-    except RAISED:
-        return False
-    return True
 
 
 def _attempt(value: object) -> None:

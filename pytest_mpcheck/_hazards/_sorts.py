@@ -30,11 +30,12 @@ _DATABASES: Final = frozenset(
 )
 """Packages whose connections belong to the process that made them."""
 
-_BY_NAME: Final = (
+_BY_NAME: Final[tuple[tuple[str, str, Sort | None], ...]] = (
     ("socket", "socket", "socket"),
     ("sqlite3", "Connection", "database"),
     ("asyncio", "AbstractEventLoop", "loop"),
     ("random", "Random", "random"),
+    ("random", "SystemRandom", None),  # it has no state
     ("numpy.random", "Generator", "numpy"),
     ("numpy.random", "RandomState", "numpy"),
 )
@@ -48,9 +49,6 @@ def sorter() -> Callable[[object], Sort | None]:
         cls = getattr(sys.modules.get(module), name, None)
         if isinstance(cls, type):
             known[cls] = sort
-    random: Any = sys.modules.get("random")
-    if random is not None:
-        known[random.SystemRandom] = None  # it has no state
 
     def sort_of(value: object) -> Sort | None:
         cls = type(value)

@@ -36,6 +36,10 @@ _POOLS = ("concurrent.futures.process", "connection", "pool", "queues", "resourc
 _COPIES = ("multiprocessing", "multiprocess", "billiard", "loky", "torch.multiprocessing")
 
 
+_MOST = 3
+"""How many processes are named."""
+
+
 class Neighbours:
     """Looks who runs beside a thread that forks; tells each thread once."""
 
@@ -61,16 +65,23 @@ class Neighbours:
         return tuple(_line(thread, frames.get(thread.ident or 0)) for thread in beside)
 
 
-def finding(lines: tuple[str, ...], where: str) -> Finding:
-    """Tell of threads that ran when a process forked."""
-    several = len(lines) > 1
+def finding(lines: list[str], where: list[str]) -> Finding:
+    """Tell of threads that ran when processes forked.
+
+    Args:
+        lines: A line for each thread.
+        where: For each process, which and where.
+    """
+    forks = f"{len(where)} processes were forked" if len(where) > 1 else "a process was forked"
+    threads = f"{len(lines)} other threads" if len(lines) > 1 else "another thread"
+    more = f"; and {len(where) - _MOST} more" if len(where) > _MOST else ""
     return Finding(
         kind="fork-with-threads",
-        what=f"a process was forked while {f'{len(lines)} other threads' if several else 'another thread'} ran",
-        where=where,
+        what=f"{forks} while {threads} ran",
+        where="; ".join(where[:_MOST]) + more,
         evidence="\n".join(lines),
-        remedy="start processes before threads, or end the threads first; or start this one by spawn or forkserver, "
-        "which copy no memory: a lock that such a thread holds at that moment is held in the child for ever",
+        remedy="start processes before threads, or end the threads first; or start by spawn or forkserver, which copy "
+        "no memory: a lock that such a thread holds at that moment is held in the child for ever",
     )
 
 
