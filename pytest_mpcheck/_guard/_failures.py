@@ -21,7 +21,7 @@ _SIGPIPE = -13
 
 
 _NOBODY_KNOWS = 255
-"""What a process of billiard's has as its code when the fork server could not tell it: so ends each worker of a pool."""
+"""The code of a process of billiard's whose fork server could not tell it: that of each worker of a pool."""
 
 
 class Failures:
