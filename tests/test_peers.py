@@ -67,9 +67,9 @@ def test_what_the_plugin_changes_is_told() -> None:
     with_it = [recorded(seconds, a="failed", c="passed", findings=2, exit_code=1) for seconds in (3.0, 3.0, 9.0)]
     found = Comparison(without, with_it)
     assert found.differing() == {
-        "a": ({"passed"}, {"failed"}),
-        "b": ({"passed"}, {"not run"}),
-        "c": ({"not run"}, {"passed"}),
+        "a": (frozenset({"passed"}), frozenset({"failed"})),
+        "b": (frozenset({"passed"}), frozenset({"not run"})),
+        "c": (frozenset({"not run"}), frozenset({"passed"})),
     }
     assert found.exit_codes_differ()
     assert found.ratio() == 1.5
