@@ -14,9 +14,19 @@ from typing import Any
 from .._guard._watcher import Made, Span
 from ._stay import reusable_executors
 
-__all__ = ["Parts", "is_open", "made_by_pid", "made_for", "workers_of"]
+__all__ = ["OWNERS_MODULES", "Parts", "is_open", "is_worker", "made_by_pid", "made_for", "workers_of"]
 
 _OWNERS = "pool", "thread pool", "executor", "thread executor", "manager"
+
+
+OWNERS_MODULES = frozenset(
+    (
+        *("concurrent.futures.process", "concurrent.futures.thread", "concurrent.futures.interpreter"),
+        *("multiprocessing.pool", "multiprocess.pool", "billiard.pool"),
+        *("loky.process_executor", "joblib.externals.loky.process_executor"),
+    )
+)
+"""Modules whose processes and threads belong to a pool or an executor: told is that one, or nothing."""
 
 
 class Parts:
@@ -28,17 +38,23 @@ class Parts:
     Attributes:
         pids: The processes of pools, executors and managers.
         threads: The identities of their threads.
+        feeders: The identities of the threads that feed queues that are there; others are about to end.
         places: The lines that made them, and processes: their pipes and semaphores come from there.
     """
 
     def __init__(self, span: Span) -> None:
         self.pids: set[int] = set()
         self.threads: set[int] = set()
+        self.feeders: set[int | None] = set()
         self.places: set[str] = set()
         for made, is_ours in made_for(span):
             thing = made.object() if made.object is not None else None
+            if thing is None and made.kind == "queue":
+                self.places.add(made.where)  # the thread that feeds it is about to end, and holds its pipes until then
             if thing is None:
                 continue
+            if made.kind == "queue":
+                self.feeders.add(getattr(getattr(thing, "_thread", None), "ident", None))
             if made.kind in ("process", *_OWNERS):
                 self.places.add(made.where)  # their pipes stay open until they are collected
             if made.kind in _OWNERS and (not is_ours or is_open(made)):
@@ -64,6 +80,11 @@ def made_by_pid(span: Span) -> dict[int, tuple[Made, bool]]:
         if made.pid:
             found.setdefault(made.pid, (made, is_ours))
     return found
+
+
+def is_worker(made: Made) -> bool:
+    """Return whether a process was started by a pool or an executor, which sees to its end."""
+    return not OWNERS_MODULES.isdisjoint(made.through)
 
 
 def is_open(made: Made) -> bool:

@@ -13,7 +13,7 @@ from .._finding import Finding
 from .._guard._watcher import Made, Span
 from .._keeper._scope import Scope
 from .._process_facts import Straggler
-from ._parts import Parts, made_by_pid
+from ._parts import Parts, is_worker, made_by_pid
 from ._stay import reusable_executors
 
 __all__ = ["Processes"]
@@ -62,6 +62,7 @@ class Processes:
         for executor in reusable_executors():
             parts.add(executor)
         made = {pid: made for pid, (made, _) in made_by_pid(span).items()}
+        parts.pids |= {pid for pid, one in made.items() if is_worker(one)}
         stay = {one.process.pid for one in living if self._stays(one, living)}
         old = {one.process.pid for one in living if one.process in before} - stay
         by_pid = {one.process.pid: one for one in living}

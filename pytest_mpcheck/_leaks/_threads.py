@@ -18,7 +18,7 @@ from .._guard._passage import place
 from .._guard._replacements import Place, Replacements
 from .._guard._watcher import Span
 from ._births import Births
-from ._parts import Parts
+from ._parts import OWNERS_MODULES, Parts
 from ._stay import reusable_executors
 
 __all__ = ["Threads"]
@@ -91,7 +91,9 @@ class Threads:
         for executor in reusable_executors():
             parts.add(executor)
         for thread in fresh:
-            if thread.ident not in parts.threads and not _stays(thread) and thread.is_alive():
+            module = _module_of(thread)
+            is_over = module in OWNERS_MODULES or (module.endswith(".queues") and thread.ident not in parts.feeders)
+            if thread.ident not in parts.threads and not _stays(thread) and not is_over and thread.is_alive():
                 yield _leak(thread, self._births.place_of(thread))
 
     def _is_of_others(self, number: int, before: Collection[Hashable]) -> bool:

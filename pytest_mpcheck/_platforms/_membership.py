@@ -84,7 +84,7 @@ def family(
     stats = {pid: stat for pid in pids - outsiders if (stat := stat_of(pid))}
     oldest, this = int(since.start_token or 0), os.getpid()
     outsiders |= {pid for pid, stat in stats.items() if int(stat.start_token) < oldest}
-    zombies = [pid for pid, stat in stats.items() if stat.state in "ZX" and stat.parent == this]
+    zombies = {pid for pid, stat in stats.items() if stat.state in "ZX" and stat.parent == this}
     candidates = {pid: stat for pid, stat in stats.items() if pid not in outsiders and stat.state not in "ZX"}
     members = {this}
     for first in (True, False):  # marks are read of those only that descent does not tell of
@@ -100,17 +100,17 @@ def family(
                 if (brand_of(pid) == brand if brand is not None else scope and _has_mark(pid, scope, mark))
             }
     outsiders |= candidates.keys() - members
-    living = [(pid, candidates[pid], command_of(pid)) for pid in sorted(members - {this})]
-    return (
-        tuple(
-            Straggler(ProcessId(pid, stat.start_token), stat.parent, stat.session, stat.name, command or stat.name)
-            for pid, stat, command in living
-            if command or is_alive(ProcessId(pid, stat.start_token))  # it may have ended since we looked
-        ),
-        tuple(
-            Straggler(ProcessId(pid, stats[pid].start_token), this, stats[pid].session, stats[pid].name, "")
-            for pid in sorted(zombies)
-        ),
+    living: list[Straggler] = []
+    for pid in sorted(members - {this}):
+        stat, command = candidates[pid], command_of(pid)
+        process = ProcessId(pid, stat.start_token)
+        if command or is_alive(process):
+            living.append(Straggler(process, stat.parent, stat.session, stat.name, command or stat.name))
+        elif stat.parent == this:  # it has ended since we looked
+            zombies.add(pid)
+    return tuple(living), tuple(
+        Straggler(ProcessId(pid, stats[pid].start_token), this, stats[pid].session, stats[pid].name, "")
+        for pid in sorted(zombies)
     )
 
 
