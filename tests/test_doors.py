@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import multiprocessing
 import os
+import pickle
 import re
 import subprocess
 import sys
@@ -22,6 +23,7 @@ from typing import Any
 import pytest
 
 from pytest_mpcheck._guard._doors import DOORS, Door, aside, listen, stop_listening
+from pytest_mpcheck._guard._exits import Exits
 from pytest_mpcheck._guard._imports import Imports
 from pytest_mpcheck._guard._replacements import Place, Replacements
 from pytest_mpcheck._guard._watcher import Made
@@ -138,6 +140,23 @@ def test_what_fails_is_told(recorder: Recorder) -> None:
     with pytest.raises(ValueError, match="max_workers"):
         ThreadPoolExecutor(0)
     assert [(made.failed, made.pid) for made in recorder.outer] == [(True, 0)] * 2
+
+
+def test_functions_that_stand_there_pickle(recorder: Recorder) -> None:
+    exits = Exits()
+    exits.open()
+    try:
+        for function in (
+            os.system,
+            os.kill,
+            os.waitpid,
+            subprocess.run,
+            subprocess.Popen.wait,
+            multiprocessing.Process,
+        ):
+            assert pickle.loads(pickle.dumps(function)) is function
+    finally:
+        exits.close()
 
 
 def test_aside_nobody_hears(recorder: Recorder) -> None:

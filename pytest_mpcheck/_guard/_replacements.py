@@ -74,5 +74,9 @@ class Replacements:
             original = vars(owner).get(place.name)
             replacement = place.make(original)
             if replacement is not None:
+                if not place.owner and callable(replacement):
+                    replacement.__module__ = (
+                        module.__name__
+                    )  # not that of C: it is to pickle by the name it stands under
                 self._replaced[owner, place.name] = original, replacement
                 setattr(owner, place.name, replacement)
