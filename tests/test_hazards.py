@@ -142,6 +142,16 @@ def test_thread_beside_a_fork_is_told_once(start: Start, beside: Callable[..., t
     assert finding.remedy.startswith("start processes before threads")
 
 
+def test_thread_that_has_done_its_work_is_not_told(start: Start, beside: Callable[..., threading.Thread]) -> None:
+    thread: Any = beside("about to end")
+    target = vars(thread).pop("_target")  # as `Thread.run` does, after it has called it
+    with watched() as found:
+        start(idle)
+        thread._target = target
+        start(idle)
+    assert len(found) == 1
+
+
 def test_threads_that_forking_knows_of_are_not_told(start: Start) -> None:
     context = multiprocessing.get_context("fork")
     with watched() as found:

@@ -23,7 +23,7 @@ FINDING = {
 
 
 def recorded(seconds: float = 1.0, findings: int = 0, exit_code: int | None = 0, **outcomes: str) -> Recorded:
-    return Recorded(outcomes, (exit_code,), (FINDING,) * findings, seconds, Path())
+    return Recorded(outcomes, (exit_code,), (FINDING,) * findings, seconds, 2 * seconds, Path())
 
 
 @pytest.mark.parametrize(
@@ -67,9 +67,9 @@ def test_what_the_plugin_changes_is_told() -> None:
     with_it = [recorded(seconds, a="failed", c="passed", findings=2, exit_code=1) for seconds in (3.0, 3.0, 9.0)]
     found = Comparison(without, with_it)
     assert found.differing() == {
-        "a": ({"passed"}, {"failed"}),
-        "b": ({"passed"}, {"not run"}),
-        "c": ({"not run"}, {"passed"}),
+        "a": (frozenset({"passed"}), frozenset({"failed"})),
+        "b": (frozenset({"passed"}), frozenset({"not run"})),
+        "c": (frozenset({"not run"}), frozenset({"passed"})),
     }
     assert found.exit_codes_differ()
     assert found.ratio() == 1.5
@@ -77,7 +77,7 @@ def test_what_the_plugin_changes_is_told() -> None:
     peer = Peer("example", "1.0", runs=(("tests",),), left_out={"--ignore=slow": "it is slow"}, remark="an example")
     cells = row(peer, found).strip("| ").split(" | ")
     assert cells[1:5] == ["2", "2 passed", "1 failed, 1 passed", "3, and the exit code"]
-    assert cells[5:] == ["0", "1 thread-leak", "2.0", "3.0", "1.500"]
+    assert cells[5:] == ["0", "1 thread-leak", "2.0", "3.0", "1.500", "1.500"]
     told = section(peer, found)
     for line in (
         "- left out by `--ignore=slow`: it is slow",

@@ -34,6 +34,7 @@ class Recorded:
         exit_codes: Of each pytest; ``None`` where it was ended since it took too long.
         findings: What the guard found, as its report tells it.
         seconds: From the start of the first pytest to the end of the last.
+        processor_seconds: Of pytest and all below it that somebody has waited for.
         folder: Where the output of each pytest is.
     """
 
@@ -41,6 +42,7 @@ class Recorded:
     exit_codes: tuple[int | None, ...]
     findings: tuple[Mapping[str, str], ...]
     seconds: float
+    processor_seconds: float
     folder: Path
 
     def counts(self) -> Counter[str]:
@@ -65,7 +67,7 @@ def run_suite(peer: Peer, environment: Environment, source: Path, variant: str, 
     outcomes: dict[str, str] = {}
     exit_codes: list[int | None] = []
     findings: list[Mapping[str, str]] = []
-    seconds = 0.0
+    seconds = processor_seconds = 0.0
     for number, arguments in enumerate(peer.runs):
         record, report = folder / f"outcomes-{number}.jsonl", folder / f"findings-{number}.json"
         left_out = [word for option in peer.left_out for word in option.split(" ")]
@@ -74,10 +76,11 @@ def run_suite(peer: Peer, environment: Environment, source: Path, variant: str, 
             *VARIANTS[variant], *([f"--mp-guard-report={report}"] if variant == "with" else []),
             *arguments, *left_out,
         ]  # fmt: skip
-        started = time.perf_counter()
+        started, used = time.perf_counter(), processor_time()
         with (folder / f"output-{number}.txt").open("wb") as output:
             exit_codes.append(run_pytest(command, place, variables(folder, record), output.fileno(), peer.limit))
         seconds += time.perf_counter() - started
+        processor_seconds += processor_time() - used
         # Ids of tests of an installed package start at the module, and may be those of another run.
         prefix = f"{arguments[-1]}: " if "--pyargs" in arguments else ""
         outcomes |= {prefix + test: outcome for test, outcome in read_outcomes(record).items()}
@@ -85,7 +88,13 @@ def run_suite(peer: Peer, environment: Environment, source: Path, variant: str, 
             told = json.loads(report.read_text(encoding="utf-8"))["findings"]
             findings += [finding | {"test": prefix + finding["test"]} for finding in told]
     shutil.rmtree(place)
-    return Recorded(outcomes, tuple(exit_codes), tuple(findings), seconds, folder)
+    return Recorded(outcomes, tuple(exit_codes), tuple(findings), seconds, processor_seconds, folder)
+
+
+def processor_time() -> float:
+    """Return how much processor time the processes have used that this one has waited for, and theirs."""
+    times = os.times()
+    return times.children_user + times.children_system
 
 
 def variables(folder: Path, record: Path) -> dict[str, str]:

@@ -11,8 +11,8 @@ from benchmarks.peers.peers import Peer
 from benchmarks.peers.suite import Recorded
 
 HEAD = (
-    "| suite | tests | without | with | end otherwise | flaky without | findings | seconds without | with | ratio |\n"
-    "|---|---|---|---|---|---|---|---|---|---|"
+    "| suite | tests | without | with | end otherwise | flaky without | findings | seconds without | with "
+    "| ratio | ratio of processor time |\n|---|---|---|---|---|---|---|---|---|---|---|"
 )
 
 
@@ -30,6 +30,7 @@ def row(peer: Peer, found: Comparison) -> str:
         tell_seconds(found.without),
         tell_seconds(found.with_it),
         f"{found.ratio():.3f}",
+        f"{found.processor_ratio():.3f}",
     )
     return f"| {' | '.join(str(cell) for cell in cells)} |"
 

@@ -98,10 +98,16 @@ def _counts(thread: threading.Thread) -> bool:
         or thread is threading.current_thread()
         or isinstance(thread, threading._DummyThread)  # nobody knows whose it is; execnet's is one
         or not thread.is_alive()
+        or _is_about_to_end(thread)
         or thread.name.startswith(_HARNESS_NAMES)
         or _module_of(thread).partition(".")[0] in _HARNESS
         or is_of_a_pool(thread)
     )
+
+
+def _is_about_to_end(thread: threading.Thread) -> bool:
+    """Return whether what a thread had to do is done: it forgets its target then."""
+    return type(thread).run is threading.Thread.run and not hasattr(thread, "_target")
 
 
 def _function_of(thread: threading.Thread) -> Callable[..., Any]:

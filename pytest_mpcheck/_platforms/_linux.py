@@ -127,11 +127,17 @@ def start_clock() -> int | None:
     Whoever has just started a process learns by this when it started without a look at `/proc/PID`, which takes locks
     that the process needs for its `exec`.
     """
-    return time.clock_gettime_ns(_CLOCK_BOOTTIME) * _TICKS // 1_000_000_000
+    clock: Any = time
+    nanoseconds: int = clock.clock_gettime_ns(_CLOCK_BOOTTIME)
+    return nanoseconds * _TICKS // 1_000_000_000
 
 
 _CLOCK_BOOTTIME = 7
-_TICKS = os.sysconf("SC_CLK_TCK") if sys.platform == "linux" else 100
+"""Not every Python names it."""
+
+_system: Any = os
+
+_TICKS: int = _system.sysconf("SC_CLK_TCK")
 
 
 def is_alive(process: ProcessId) -> bool:
