@@ -10,6 +10,8 @@ Libraries (what stands in the standard library or in ``site-packages``) stay as 
 from __future__ import annotations
 
 import atexit
+import contextlib
+import copy
 import importlib
 import os
 import sys
@@ -50,6 +52,7 @@ class _Mark(NamedTuple):
     """What a user's module was imported from, and how."""
 
     origin: str | None
+    search: tuple[str, ...]
     stamp: tuple[int, int] | None
 
 
@@ -86,12 +89,14 @@ class Offers:
         """Offer modules that have just been imported."""
         for name in names:
             module = sys.modules[name]
+            if module is None:  # an import of it is to fail
+                continue
             self._modules[name] = module
             self._specs[name] = getattr(module, "__spec__", None)
             self._under[name] = circumstances
             if not is_library(name, module):
                 origin = getattr(module, "__file__", None)
-                self._marks[name] = _Mark(origin, _stamp(origin))
+                self._marks[name] = _Mark(origin, tuple(getattr(module, "__path__", ())), _stamp(origin))
 
     def has_another(self, name: str, origin: str | None) -> bool:
         """Return whether a user's module is offered, and its file is another one now."""
@@ -171,7 +176,7 @@ class Offers:
             if file is not None and file.code:  # assertions are explained as those of the test at hand
                 vars(self._modules[member])[NAME] = Explainer(os.path.dirname(file.code))
         self._catch_up(group)
-        return ModuleSpec(name, self)  # type: ignore[arg-type]
+        return _given(name, self._modules[name], self._specs[name])
 
     def _group(self, name: str) -> _Group:
         names = self.imports.reach([name], self._modules)
@@ -196,16 +201,6 @@ class Offers:
             self._seeds_numpy = False
             self._modules["numpy.random"].seed()
 
-    def create_module(self, spec: ModuleSpec) -> ModuleType:
-        """Return the module that is there already."""
-        return self._modules[spec.name]
-
-    def exec_module(self, module: ModuleType) -> None:
-        """Let it be as it was: it has been run in the server."""
-        spec = self._specs[module.__name__]
-        module.__spec__ = spec
-        module.__loader__ = getattr(spec, "loader", None)
-
     def _holds(self, name: str) -> bool:
         mark = self._marks.get(name)
         if mark is None or sys.modules.get(name) is self._modules[name]:
@@ -216,9 +211,38 @@ class Offers:
         if any(os.environ.get(key) != value for key, value in here.read.items()):
             return False
         file = known_file(name)
-        if file is not None:
-            return file.origin == mark.origin and (not file.code or NAME in vars(self._modules[name]))
-        return sys.path == here.path or _is_found(name, self._modules[name])
+        if file is None:
+            return sys.path == here.path or _is_found(name, self._modules[name])
+        is_there = file.origin == mark.origin and file.search in (None, mark.search)
+        return is_there and (not file.code or NAME in vars(self._modules[name]))
+
+
+class _Given:
+    """The loader of a module that is there already; in all else the module's own."""
+
+    def __init__(self, module: ModuleType, spec: ModuleSpec | None) -> None:
+        self._module = module
+        self._spec = spec
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._spec.loader if self._spec else None, name)
+
+    def create_module(self, spec: ModuleSpec) -> ModuleType:
+        return self._module
+
+    def exec_module(self, module: ModuleType) -> None:
+        """Let it be as it was: it has been run in the server."""
+        with contextlib.suppress(AttributeError):  # it may be anything that somebody has put there
+            module.__spec__ = self._spec
+            module.__loader__ = self._spec.loader if self._spec else None
+
+
+def _given(name: str, module: ModuleType, spec: ModuleSpec | None) -> ModuleSpec:
+    """Return a spec that looks like a module's own, and loads what is there."""
+    given = copy.copy(spec) if spec is not None and spec.name == name else ModuleSpec(name, None)
+    loader: Any = _Given(module, spec)
+    given.loader = loader
+    return given
 
 
 def is_library(name: str, module: ModuleType) -> bool:

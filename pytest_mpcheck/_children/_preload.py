@@ -82,14 +82,16 @@ class Preload:
             module: The name of the module of the test.
             assertions: Gives what is needed to rewrite assertions.
         """
+        before = vars(self._now).copy()  # something may be started while something is pickled
         self._now.wanted = _names(process, module), assertions
         self._now.pending = ""
         try:
             yield
         finally:
-            del self._now.wanted
             if self._now.pending:
                 self._hear(self._now.pending)
+            vars(self._now).clear()
+            vars(self._now).update(before)
 
     @contextlib.contextmanager
     def listed(self, server: Any) -> Iterator[None]:
@@ -192,7 +194,7 @@ def _names(process: Any, module: str | None) -> tuple[str, ...]:
         call: Any = next((arg for arg in args if isinstance(arg, Call)), None)
         target, args = (call._target, call._args) if call else (None, ())
     found = dict.fromkeys(name for value in (target, *args) for name in _modules_of(value))
-    if module and any(name.startswith((*_LOOPS, _OURS)) for name in found):
+    if module and any(name.startswith((*_LOOPS, _OURS)) for name in _modules_of(target)):
         found[module] = None
     return tuple(name for name in found if name.partition(".")[0] not in _NEVER)
 

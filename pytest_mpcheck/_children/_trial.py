@@ -29,7 +29,7 @@ __all__ = ["Trial"]
 system: Any = os  # nothing of this runs on Windows, where a type checker would miss it
 signals: Any = signal
 
-_LIMIT = 10.0
+_LIMIT = 30.0
 """How long an import may take, in seconds."""
 
 _TOLD = 200
