@@ -15,20 +15,17 @@ import pytest
 from ._bad_setting import BadSetting
 from ._config import (
     ATTENDED,
-    MARKER,
     RUN,
     SETTINGS,
-    add_options,
-    answer_to_both_names,
     check_effect,
     choose_kinds,
     is_attended,
     is_mp_test,
     mark_of,
-    part_sweep_from_paths,
     read_settings,
     run_of,
 )
+from ._options import MARKER, add_options, answer_to_both_names, part_sweep_from_paths
 from .fixtures import (
     _mp_kind,
     _mp_nursery,

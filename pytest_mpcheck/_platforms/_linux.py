@@ -10,11 +10,12 @@ import sys
 import time
 from collections.abc import Collection
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from .._records import ProcessId
 from ._kinship import Kin
 from ._posix import doors, end_group, end_self, event_clock, first_end, group_members, start_apart, uncollected
+from ._stat import stat_of
 
 if TYPE_CHECKING:
     from .._process_facts import ProcessFacts, Straggler, ThreadWait
@@ -91,28 +92,6 @@ def follow_parent(fd: int) -> None:
         poll.register(fd, 0)
         if poll.poll(0):  # the parent was gone before we asked to be told
             os.kill(os.getpid(), signal.SIGTERM)  # pragma: ends by a signal
-
-
-class _Stat(NamedTuple):
-    """What `/proc/PID/stat` tells of a process."""
-
-    name: str
-    state: str
-    parent: int
-    session: int
-    start_token: str
-
-
-def stat_of(pid: int) -> _Stat | None:
-    """Read `/proc/PID/stat`; ``None`` once the process is gone."""
-    try:
-        with open(f"/proc/{pid}/stat", "rb", buffering=0) as file:  # one call: the look at everybody is for each test
-            text = file.read(4096).decode(errors="replace")
-    except OSError:
-        return None
-    head, _, tail = text.rpartition(")")
-    fields = tail.split()
-    return _Stat(head.partition("(")[2], fields[0], int(fields[1]), int(fields[3]), fields[19])
 
 
 def start_token(pid: int) -> str:
