@@ -427,7 +427,7 @@ def test_threads_of_others_and_of_services_are_not_told() -> None:
         type("Manager", (threading.Thread,), {"__module__": "loky.process_executor", "run": lambda self: go.wait()})(),
         type("Feeder", (threading.Thread,), {"__module__": "multiprocessing.queues", "run": lambda self: go.wait()})(),
     ]
-    started_here[3].is_pydev_daemon_thread = True  # type: ignore[attr-defined]
+    started_here[3].is_pydev_daemon_thread = True
     for thread in started_here:
         thread.start()
     dummies = []
