@@ -7,20 +7,18 @@ from __future__ import annotations
 
 import contextlib
 import os
-import pickle
 import sys
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from ._errors import BadSetting
-from ._keeper._run import Run
-from ._platforms import available_kinds
+from ._bad_setting import BadSetting
 from ._settings import START_METHODS, Kind, MarkSettings, Settings, parse_mark, parse_settings
 
 if TYPE_CHECKING:
     from ._children._asserts import Assertions
+    from ._keeper._run import Run
 
 __all__ = [
     "MARKER",
@@ -31,11 +29,11 @@ __all__ = [
     "assertions_of",
     "check_effect",
     "choose_kinds",
+    "is_attended",
     "is_mp_test",
     "mark_of",
-    "new_run",
-    "part_sweep_from_paths",
     "read_settings",
+    "run_of",
 ]
 
 FOR_PROCESSES_ONLY = frozenset(("mp_start_method", "mp_context", "mp_script"))
@@ -47,11 +45,8 @@ NAMES = frozenset(("mpcheck", "pytest_mpcheck.plugin"))
 SETTINGS = pytest.StashKey[Settings]()
 """Where the configuration keeps the settings that hold for the whole run."""
 
-RUN = pytest.StashKey[Run]()
-"""Where the configuration keeps what the run has started."""
-
-SWEEP = "--mp-sweep"
-"""The option, whose value may be left out."""
+RUN: pytest.StashKey[Run] = pytest.StashKey()
+"""Where the configuration keeps what the run has started, once `run_of` has been asked for it."""
 
 MARKER = (
     "mp(start_methods=None, backends=None, timeout=None): the test starts processes; run it under these start methods "
@@ -107,7 +102,7 @@ def add_options(parser: pytest.Parser) -> None:
         "(https://ui.perfetto.dev) or chrome://tracing",
     )
     group.addoption(
-        SWEEP,
+        "--mp-sweep",
         metavar="METHODS",
         nargs="?",
         const="all",
@@ -120,24 +115,6 @@ def add_options(parser: pytest.Parser) -> None:
     parser.addini("mp_guard", "as --mp-guard", default=None)
     parser.addini("mp_history_limit", "how large the history of a process may become, such as 64MB", default=None)
     parser.addini("mp_keep", "patterns of names and command lines of processes to leave alone", type="linelist")
-
-
-def part_sweep_from_paths(early: pytest.Config, args: list[str]) -> None:
-    """Let ``--mp-sweep tests`` mean all start methods and the folder ``tests``; argparse would take that for the value.
-
-    Args:
-        early: The configuration, before the first conftest is looked for.
-        args: The command line, which is changed.
-    """
-    options = args[: args.index("--")] if "--" in args else args
-    if SWEEP not in options[:-1]:
-        return
-    place = options.index(SWEEP)
-    path = args[place + 1]
-    if not path.startswith("-") and not set(path.split(",")) <= {*START_METHODS, "all"}:
-        args[place] = f"{SWEEP}=all"
-        early.known_args_namespace.mp_sweep = "all"
-        early.known_args_namespace.file_or_dir.insert(0, path)
 
 
 def read_settings(config: pytest.Config) -> Settings:
@@ -170,15 +147,24 @@ def read_settings(config: pytest.Config) -> Settings:
         raise pytest.UsageError(str(error)) from None
 
 
-def new_run(config: pytest.Config, settings: Settings) -> Run:
-    """Make what looks after the processes of a run; nothing is done by that."""
+def run_of(config: pytest.Config) -> Run:
+    """Return what looks after the processes of a run; it is made when it is first asked for, and does nothing yet."""
+    if RUN not in config.stash:
+        from ._keeper._run import Run
 
-    def stderr() -> int:
-        capture = config.pluginmanager.getplugin("capturemanager")
-        with capture.global_and_fixture_disabled() if capture else contextlib.nullcontext():
-            return os.dup(2)
+        settings = config.stash[SETTINGS]
+        has_controller = hasattr(config, "workerinput")
+        config.stash[RUN] = Run(
+            settings.guard, settings.keep, lambda: _stderr_of(config), has_controller=has_controller
+        )
+    return config.stash[RUN]
 
-    return Run(settings.guard, settings.keep, stderr, has_controller=hasattr(config, "workerinput"))
+
+def _stderr_of(config: pytest.Config) -> int:
+    """Return a new descriptor of the real standard error."""
+    capture = config.pluginmanager.getplugin("capturemanager")
+    with capture.global_and_fixture_disabled() if capture else contextlib.nullcontext():
+        return os.dup(2)
 
 
 def mark_of(node: pytest.Item | pytest.Collector) -> MarkSettings:
@@ -199,6 +185,11 @@ def mark_of(node: pytest.Item | pytest.Collector) -> MarkSettings:
 def is_mp_test(item: pytest.Item) -> bool:
     """Return whether a test says that it starts workers: by one of our fixtures, or by the marker."""
     return "_mp_kind" in getattr(item, "fixturenames", ()) or item.get_closest_marker("mp") is not None
+
+
+def is_attended(item: pytest.Item) -> bool:
+    """Return whether a test starts workers or is recorded, as far as that is to be seen before it runs."""
+    return is_mp_test(item) or "mp_history" in getattr(item, "fixturenames", ())
 
 
 def check_effect(metafunc: pytest.Metafunc) -> None:
@@ -234,6 +225,8 @@ def choose_kinds(metafunc: pytest.Metafunc, mark: MarkSettings) -> tuple[Kind, .
     Raises:
         BadSetting: The test asks for what cannot go together.
     """
+    from ._platforms import available_kinds
+
     settings = metafunc.config.stash[SETTINGS]
     available = available_kinds()
     methods = mark.start_methods or settings.start_methods
@@ -261,6 +254,8 @@ def assertions_of(item: pytest.Item) -> Assertions | None:
     rewrite = getattr(sys.modules.get("_pytest.assertion.rewrite"), "rewrite_asserts", None)
     if rewrite is None or item.config.getoption("assertmode") != "rewrite":
         return None
+    import pickle
+
     from ._children._asserts import Assertions
 
     registered = {name for finder in sys.meta_path for name in getattr(finder, "_must_rewrite", ())}

@@ -8,17 +8,13 @@ from __future__ import annotations
 
 from pickle import PicklingError
 
-from ._records import ChildReport
+from ._bad_setting import BadSetting, MpcheckError
+
+TYPE_CHECKING = False  # typing itself would cost every child a millisecond
+if TYPE_CHECKING:
+    from ._records import ChildReport
 
 __all__ = ["BadSetting", "ChildDied", "ChildStuck", "MpcheckError", "NoSuchWorkers", "NotPicklable", "UnseenFailure"]
-
-
-class MpcheckError(Exception):
-    """Base of everything that pytest-mpcheck raises of its own accord."""
-
-
-class BadSetting(MpcheckError):
-    """An option, an ini value or a marker's argument that makes no sense. The plugin tells it as a usage error."""
 
 
 class NoSuchWorkers(MpcheckError):

@@ -5,12 +5,12 @@ Guarantees: a finding is text, taken while it was true: it keeps nothing alive, 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from ._record import record
 
 __all__ = ["Finding"]
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Finding:
     """Something that users should know of a test.
 

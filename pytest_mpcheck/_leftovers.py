@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from ._config import RUN
+from ._config import run_of
 from ._words import swept_lines
 
 __all__ = ["show_swept", "sweep", "take_swept"]
@@ -23,7 +23,7 @@ _KEY = "mpcheck_swept"
 
 def sweep(config: pytest.Config) -> None:
     """End what the run has left, and remember it, or send it to the controller."""
-    run = config.stash[RUN]
+    run = run_of(config)
     if run.guard == "off":
         return
     worker: dict[str, Any] | None = getattr(config, "workerinput", None)

@@ -6,14 +6,13 @@ record costs them a third of a millisecond.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from ._record import record
 from ._records import ProcessId
 
 __all__ = ["Awaited", "ProcessFacts", "Straggler", "Swept", "ThreadWait"]
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class ProcessFacts:
     """What was to be seen of a living process from outside, and the stacks that it gave.
 
@@ -54,7 +53,7 @@ class ProcessFacts:
         return self.start_method in ("fork server", "resource tracker")
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Awaited:
     """Something that a thread waits for, and that some process has to give.
 
@@ -71,7 +70,7 @@ class Awaited:
     verb: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class ThreadWait:
     """What a thread was doing when it was looked at.
 
@@ -90,7 +89,7 @@ class ThreadWait:
     switches: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Straggler:
     """A living process that belongs to a run, or to one test of it.
 
@@ -109,7 +108,7 @@ class Straggler:
     command: str
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Swept:
     """What a sweep has done.
 

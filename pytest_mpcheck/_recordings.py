@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import pytest
 
-from ._config import RUN, SETTINGS, is_mp_test, mark_of
+from ._config import SETTINGS, is_mp_test, mark_of, run_of
 
 if TYPE_CHECKING:
     from ._history._chronicle import Chronicle
@@ -51,10 +51,10 @@ def prepare(session: pytest.Session) -> None:
     """Make the stage when a test of the run wants to be recorded.
 
     Args:
-        session: The session; it has collected its tests.
+        session: The session; it has collected its tests, and will run them.
     """
     config = session.config
-    if not config.getoption("collectonly") and any(_is_recorded(item) for item in session.items):
+    if any(_is_recorded(item) for item in session.items):
         _stage_of(config)
 
 
@@ -145,7 +145,7 @@ def _is_recorded(item: Any) -> bool:
 def _stage_of(config: pytest.Config) -> Stage:
     from ._history._stage import Stage
 
-    stage = config.stash[STAGE] = Stage(config.stash[RUN].history_folder, config.stash[SETTINGS].history_limit)
+    stage = config.stash[STAGE] = Stage(run_of(config).history_folder, config.stash[SETTINGS].history_limit)
     return stage
 
 

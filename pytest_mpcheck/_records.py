@@ -6,8 +6,9 @@ library's smallest parts, because children load this module too. Judging and wor
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
+
+from ._record import record
 
 if TYPE_CHECKING:  # children load this module, and have no use for those
     from ._history._chronicle import Event
@@ -27,7 +28,7 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class ProcessId:
     """A process that cannot be mistaken for a later one that got the same pid.
 
@@ -40,7 +41,7 @@ class ProcessId:
     start_token: str
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Returned:
     """The target returned.
 
@@ -51,7 +52,7 @@ class Returned:
     value: bytes
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Raised:
     """The target raised.
 
@@ -70,7 +71,7 @@ class Raised:
     obstacle: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Exited:
     """The process ended by itself without returning or raising (``os._exit``, or a crash of the interpreter).
 
@@ -83,7 +84,7 @@ class Exited:
     obstacle: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Signalled:
     """The process was ended by a signal.
 
@@ -94,7 +95,7 @@ class Signalled:
     number: int
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Deadlock:
     """That processes wait for one another for ever, as was proved.
 
@@ -109,7 +110,7 @@ class Deadlock:
     waits: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Stuck:
     """The process was alive when it was looked at.
 
@@ -125,7 +126,7 @@ class Stuck:
 Outcome: TypeAlias = Returned | Raised | Exited | Signalled | Stuck
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class ChildReport:
     """Everything that is known of a child at one moment.
 
@@ -159,7 +160,7 @@ class ChildReport:
     seen_at: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class ScriptRun:
     """A script that was run to its end as ``__main__``.
 

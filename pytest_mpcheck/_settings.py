@@ -10,11 +10,11 @@ import math
 import os
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from difflib import get_close_matches
 
-from ._errors import BadSetting
-from ._platforms import CURRENT, OFFERS, Offer
+from ._bad_setting import BadSetting
+from ._offers import CURRENT, OFFERS, Offer
+from ._record import record
 
 __all__ = ["BACKENDS", "START_METHODS", "Kind", "MarkSettings", "Settings", "parse_mark", "parse_settings"]
 
@@ -36,7 +36,7 @@ _LEAST_HISTORY = 64 * 1024
 _UNITS = {"": 1, "B": 1, "KB": 1024, "MB": 1024**2, "GB": 1024**3}
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Kind:
     """One kind of worker that a test is to run with.
 
@@ -49,7 +49,7 @@ class Kind:
     obstacle: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Settings:
     """What the command line and the ini file ask for.
 
@@ -108,7 +108,7 @@ class Settings:
         return f"{name!r} is not available on {self.platform}{pretended}; there is: {methods}"
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class MarkSettings:
     """What the markers of one test ask for; ``None`` where they say nothing.
 

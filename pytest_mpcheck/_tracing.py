@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from ._config import RUN, SETTINGS
+from ._config import SETTINGS, run_of
 from ._recordings import chronicle_of
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def open_trace(config: pytest.Config) -> None:
             f"file {config.getoption('mp_trace')!r} from command line --mp-trace cannot be written ({error}): "
             f"give the path of a file in a folder that you may write to"
         ) from None
-    config.stash[TRACE] = RunTrace(config.stash[RUN].history_folder())
+    config.stash[TRACE] = RunTrace(run_of(config).history_folder())
 
 
 def hand_trace_over(node: Any) -> None:

@@ -12,10 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import pytest
 
-from ._account import NURSERY, PASSED, show_output
-from ._config import RUN, SETTINGS, assertions_of, mark_of
-from ._errors import NoSuchWorkers
-from ._recordings import HISTORY, chronicle_of, has_colours, recording_of
+from ._config import SETTINGS, assertions_of, mark_of, run_of
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
@@ -76,8 +73,10 @@ def _mp_kind(request: pytest.FixtureRequest) -> str:
 @pytest.fixture
 def _mp_nursery(request: pytest.FixtureRequest, _mp_kind: str) -> Iterator[Nursery]:
     __tracebackhide__ = True
+    from ._account import NURSERY, PASSED, show_output
     from ._children._nursery import Nursery
     from ._history._recollection import Recollection
+    from ._recordings import chronicle_of
 
     timeout = mark_of(request.node).timeout or request.config.stash[SETTINGS].timeout
     nursery = request.node.stash[NURSERY] = Nursery(
@@ -86,7 +85,7 @@ def _mp_nursery(request: pytest.FixtureRequest, _mp_kind: str) -> Iterator[Nurse
         _modules(request),
         echo=lambda: _place_of_output(request),
         assertions=assertions_of(request.node),
-        new_scope=request.config.stash[RUN].new_scope,
+        new_scope=run_of(request.config).new_scope,
         recollection=Recollection(lambda: chronicle_of(request.node)),
     )
     try:
@@ -150,6 +149,8 @@ def mp_pool(_mp_nursery: Nursery) -> Callable[..., Pool]:
         initargs: Iterable[Any] = (),
         maxtasksperchild: int | None = None,
     ) -> Pool:
+        from ._errors import NoSuchWorkers
+
         try:
             return _mp_nursery.pool(processes, initializer, initargs, maxtasksperchild)
         except NoSuchWorkers as error:
@@ -194,8 +195,11 @@ def mp_script(_mp_nursery: Nursery) -> Callable[..., ScriptRun]:
 @pytest.fixture
 def mp_history(request: pytest.FixtureRequest) -> Iterator[History]:
     """What the processes of the test have recorded by `checkpoint` and `span`: a `History`."""
+    from ._attendant import call_attendant
     from ._ordering._history import History
+    from ._recordings import HISTORY, has_colours, recording_of
 
+    call_attendant(request.config)  # where the test asks for it in its own code, nobody has
     history = History(recording_of(request.node), colour=has_colours(request.config))
     request.node.stash[HISTORY] = history
     yield history

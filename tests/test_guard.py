@@ -140,8 +140,8 @@ def test_naming_the_plugin_puts_the_guard_on(
         BEFORE = os.environ.get("MPCHECK_SCOPE")
 
         def test_it(pytestconfig):
-            from pytest_mpcheck._config import RUN
-            assert pytestconfig.stash[RUN].guard == {guard!r}
+            from pytest_mpcheck._config import SETTINGS
+            assert pytestconfig.stash[SETTINGS].guard == {guard!r}
             assert (os.environ.get("MPCHECK_SCOPE") is not None) == {guard != "off"}
         """
     )

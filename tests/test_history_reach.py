@@ -139,6 +139,9 @@ class TestProcesses:
             checkpoint("ended")
         bare = {name: value for name, value in os.environ.items() if name != "MPCHECK_HISTORY"}
         subprocess.run([sys.executable, "-c", code.replace("work", "unheard")], check=True, env=bare)
+        elsewhere = {**bare, "MPCHECK_HISTORY": os.path.join("another", "log")}
+        told = [sys.executable, "-c", "import os; print(os.environ['MPCHECK_HISTORY'])"]
+        assert subprocess.check_output(told, env=elsewhere, text=True).strip() == elsewhere["MPCHECK_HISTORY"]
         assert sorted(names_of(mp_history)) == ["before", "ended", "polled", "waited", "work"]
         assert_chain(mp_history, "before", "work", "waited")
         assert_chain(mp_history, "waited", "polled", "ended")

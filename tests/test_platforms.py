@@ -18,6 +18,7 @@ import pytest
 from pytest_mpcheck import _platforms
 from pytest_mpcheck._autopsy import _stacks
 from pytest_mpcheck._clock import Deadline, wait_until
+from pytest_mpcheck._offers import CURRENT, OFFERS
 from pytest_mpcheck._platforms import (
     _anywhere,
     _brand,
@@ -30,9 +31,7 @@ from pytest_mpcheck._platforms import (
 )
 from pytest_mpcheck.fixtures import ProcessFactory
 
-CONTRACT = [
-    name for name in _platforms.__all__ if name not in ("CURRENT", "MARK", "OFFERS", "Kin", "Offer", "available_kinds")
-]
+CONTRACT = [name for name in _platforms.__all__ if name not in ("MARK", "Kin", "available_kinds")]
 
 FOLLOW = """
 import importlib, os, sys
@@ -59,7 +58,7 @@ def test_each_platform_keeps_the_contract(module: ModuleType) -> None:
 
 
 def test_this_platform_is_one_of_those() -> None:
-    assert _platforms.CURRENT in _platforms.OFFERS
+    assert CURRENT in OFFERS
     assert set(_platforms.available_kinds()) >= {"spawn", "thread"}
     assert ("interpreter" in _platforms.available_kinds()) == (sys.version_info >= (3, 14))
 

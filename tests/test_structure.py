@@ -34,20 +34,21 @@ from pytest_mpcheck._process_facts import Awaited, Straggler, Swept, ThreadWait
 ROOT = Path(pytest_mpcheck.__file__).parent
 
 ROWS = (
-    ("_finding", "_records", "_process_facts", "_errors", "_clock", "_excerpts", "_regular_file", "_table"),
+    ("_bad_setting", "_record"),
+    ("_finding", "_records", "_process_facts", "_errors", "_clock", "_excerpts", "_offers", "_regular_file", "_table"),
     ("_platforms", "_settings", "_words", "_event_words", "_process_words"),
     ("_autopsy", "_deadlocks", "_findings", "_history", "_keeper", "_linearizability", "_probes", "_trace", "models"),
     ("_children",),
     ("_checks", "_comparison", "_guard", "_hazards", "_inheritance", "_leaks", "_ordering", "_sweep"),
     (
-        *("_account", "_config", "_leftovers", "_recordings", "_sweep_candidate", "_sweep_fixtures"),
-        *("_sweep_reports", "_sweeping", "_time_limit", "_tracing", "fixtures"),
+        *("_account", "_attendant", "_config", "_leftovers", "_recordings", "_sweep_candidate", "_sweep_fixtures"),
+        *("_sweep_option", "_sweep_reports", "_sweeping", "_time_limit", "_tracing", "fixtures"),
     ),
     ("plugin", "__main__"),
 )
 """The strata, lowest first; the modules of one row may know each other."""
 
-WITH_PYTEST = (*ROWS[5], "plugin")
+WITH_PYTEST = (*ROWS[-2], "plugin")
 
 
 def module_names() -> list[str]:

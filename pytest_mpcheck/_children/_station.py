@@ -11,10 +11,10 @@ import contextlib
 import os
 import pickle
 from binascii import crc32
-from dataclasses import dataclass
 from typing import IO, Any
 
 from .. import _records
+from .._record import record
 from .._records import Exited, Outcome, Raised, Returned
 from .._regular_file import open_regular_file
 
@@ -32,7 +32,7 @@ _SEAL = 4
 """Length of the checksum at the end of an outcome, in bytes."""
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Station:
     """The files of one child; both ends know it.
 

@@ -1,7 +1,7 @@
 """How a file of the log is laid out: a head, the names, and a ring of slots; and what the control file holds.
 
 A file has a page for its head, then `NAMES` slots for names, then slots for records up to its end. Every slot has 64
-bytes, the last of them a checksum. A record that is longer than a slot goes on in further slots, its parts, each
+bytes, the last of them a seal. A record that is longer than a slot goes on in further slots, its parts, each
 of which says which record it belongs to, and which part of it this is. Tickets are places: the first record has the
 ticket `FIRST_SLOT`; past the end of the ring it begins again at the beginning.
 
@@ -26,6 +26,7 @@ __all__ = [
     "INLINE",
     "KEY",
     "KINDS",
+    "LABELLED",
     "LENGTH_MAX",
     "LINK",
     "LONG",
@@ -40,6 +41,7 @@ __all__ = [
     "NAME_BODY",
     "NAME_ROOM",
     "NAME_SHIFT",
+    "NO_DATA",
     "PACKED",
     "PART",
     "PLAIN",
@@ -93,14 +95,20 @@ FIRST_SLOT = NAMES_START + NAMES * 64
 
 SLOT = 64
 
-RECORD = Struct("@QQQQ24sq")
-"""A record: ticket, time, thread, what it is, data, checksum. What it is: its kind, the number of its name, its epoch.
+RECORD = Struct("@QQQQ24sQ")
+"""A record: ticket, time, thread, what it is, data, ticket. What it is: its kind, the number of its name, its epoch.
 
-The ticket is the place that the record would have in a file without an end. The checksum is the hash of the numbers and
-of the CRC of the data, which costs half of what the CRC of all bytes does: it is made for every event. (The hash of
-numbers is the same in every process, but not in every implementation of Python: what another one has written is read as
-damaged.) In a part, the time is the ticket of its record, and the thread is which part of it this is.
+The ticket is the place that the record would have in a file without an end. `pack_into` writes it first and last: a
+record that a kill has torn, or that is read while it is written, has another one at its end. That is all that has to be
+recognised, since nobody but its process writes into a file; a checksum would cost a fourth of an event. In a part, the
+time is the ticket of its record, and the thread is which part of it this is.
 """
+
+LABELLED = Struct("@QQQ8s24sQ")
+"""The same, for who knows already the bytes that say what the record is."""
+
+NO_DATA = b"0"
+"""What stands for no data: so data that are zeros are a record that was read while it was written."""
 
 ROOM = 24
 """How many bytes of data go into a record of one slot."""

@@ -11,12 +11,25 @@ from __future__ import annotations
 import os
 import sys
 from _thread import get_ident
-from binascii import crc32
 from collections.abc import Callable, Mapping, Sequence
 from marshal import dumps as _dumps
 from time import monotonic_ns as _now  # unless the clock of events is another one; see `_hear`
 
-from ._layout import END, EPOCH_MASK, KEY, LINK, MARK, MARSHAL, MARSHAL_SHORT, PLAIN, POINT, RECORD, ROOM, VARIABLE
+from ._layout import (
+    END,
+    EPOCH_MASK,
+    KEY,
+    LABELLED,
+    LINK,
+    MARK,
+    MARSHAL,
+    MARSHAL_SHORT,
+    NO_DATA,
+    PLAIN,
+    POINT,
+    ROOM,
+    VARIABLE,
+)
 
 TYPE_CHECKING = False  # typing itself would cost every child a millisecond
 if TYPE_CHECKING:
@@ -31,18 +44,16 @@ LIMIT = 64 * 1024 * 1024
 
 _UNHEARD = -1  # look at the control word anew, with the next event
 
-_pack_into = RECORD.pack_into
+_pack_into = LABELLED.pack_into
 
 _MARK_OF_BYTES = ord("s")
 """What `marshal` puts before bytes, and, alas, before whatever shows its memory: an array, a number of numpy's."""
 
-_TOO_LONG = bytes(ROOM + 1)
-
 _control: Sequence[int] = (0,)
 _heard = _UNHEARD  # the control word that was heard last
-_state: tuple[Any, Any, Callable[[], int], int, Callable[[str], int | None]] | None = None
+_state: tuple[Any, Any, Callable[[], int], int, dict[str, bytes]] | None = None
 """What a checkpoint needs while somebody listens: ring, memory, tickets, room, and what events are by their names."""
-_labels: dict[str, int] = {}
+_labels: dict[str, bytes] = {}
 _record: Callable[[int, str, Mapping[Any, object], int], int]
 _epoch = 0
 _bound: int | None = None
@@ -64,36 +75,24 @@ def checkpoint(name: str, /, **data: object) -> None:
         name: What the event is called.
         data: What is to be known of it.
     """
-    word = _control[0]
-    if word is not _heard and word != _heard:
+    if _control[0] != _heard:
         _hear()
     if _state is None:
-        return None
-    ring, memory, advance, room, label_of = _state
-    label = label_of(name)
-    if label is None:
-        return _record_first(name, data)
-    if data:
-        try:
-            written = _dumps(data, MARSHAL)
-        except ValueError:
-            return _record_any(name, data)
+        return
+    ring, memory, advance, room, labels = _state
+    try:
+        label = labels[name]
+        written = _dumps(data, MARSHAL) if data else NO_DATA
         if len(written) > ROOM or _MARK_OF_BYTES in written:  # or so it seems
             written = _shortest(data, written)
-            if len(written) > ROOM:
-                return _record_any(name, data)
-    else:
-        written = b""
-    place = ticket = advance()
-    if ticket >= room:
-        place = _place_of(ring, ticket)
-    at = _now()
-    thread = get_ident()
-    try:
-        checksum = hash((ticket, at, thread, label, crc32(written)))
-        _pack_into(memory, place, ticket, at, thread, label, written, checksum)
-    except (TypeError, ValueError):  # the memory is that of another process: a signal handler has forked this one
-        _record_any(name, data)
+        place = ticket = advance()
+        if ticket >= room:
+            place = _place_of(ring, ticket)
+        _pack_into(memory, place, ticket, _now(), get_ident(), label, written, ticket)
+    except (KeyError, TypeError, ValueError):
+        # The name is new, or the data are not plain and short; or the memory is that of another process: a signal
+        # handler has forked this one.
+        _record_first(name, data)
 
 
 def listen(
@@ -192,10 +191,10 @@ def _record_first(name: str, data: Mapping[str, object]) -> None:
         raise _no_name("checkpoint", name)
     _record_any(name, data)
     labels = _labels  # first: another thread that hears of another test makes new ones last
-    if _ring is not None and not _has_rules:
+    if _ring is not None and not _has_rules and name not in labels:
         label = _ring.label(POINT, name, _epoch)
         if label is not None:
-            labels[name] = label
+            labels[name] = label.to_bytes(8, sys.byteorder)
 
 
 def _no_name(call: str, name: object) -> Exception:
@@ -209,11 +208,19 @@ def _no_name(call: str, name: object) -> Exception:
 
 
 def _shortest(data: dict[str, Any], written: bytes) -> bytes:
-    """Return data as they were written or, if that is too long, in the shorter way; too long if they are not plain."""
+    """Return data as they were written or, if that is too long, in the shorter way.
+
+    Raises:
+        ValueError: They are too long in that way, too, or not plain.
+    """
     for value in data.values():
         if value.__class__ not in PLAIN:
-            return _TOO_LONG
-    return written if len(written) <= ROOM else _dumps(data, MARSHAL_SHORT)
+            raise ValueError(value.__class__)
+    if len(written) > ROOM:
+        written = _dumps(data, MARSHAL_SHORT)
+        if len(written) > ROOM:
+            raise ValueError(len(written))
+    return written
 
 
 def _record_any(name: str, data: Mapping[str, object]) -> None:
@@ -267,7 +274,7 @@ def _hear() -> None:
         _epoch = epoch
         ring.record(MARK, "", {}, epoch)
     _labels = {}
-    _state = ring, ring.mapped, ring.advance, ring.room, _labels.get
+    _state = ring, ring.mapped, ring.advance, ring.room, _labels
     _heard = word
 
 

@@ -37,6 +37,7 @@ from ._layout import (
     NAME_ROOM,
     NAME_SHIFT,
     NAMES_START,
+    NO_DATA,
     PACKED,
     PART,
     RECORD,
@@ -190,7 +191,7 @@ class Ring:
             if is_packed:
                 label |= PACKED
         else:
-            written = b""
+            written = NO_DATA
         try:
             return self._write(label, written)
         except (TypeError, ValueError):  # the memory is that of another process: a signal handler has forked this one
@@ -212,8 +213,7 @@ class Ring:
 
     def _put(self, ticket: int, at: int, thread: int, label: int, written: bytes) -> int:
         place = ticket if ticket < self.room else self.place_of(ticket)
-        checksum = hash((ticket, at, thread, label, crc32(written)))
-        RECORD.pack_into(self.mapped, place, ticket, at, thread, label, written, checksum)
+        RECORD.pack_into(self.mapped, place, ticket, at, thread, label, written, ticket)
         return sequence_of(ticket)
 
     def place_of(self, ticket: int) -> int:

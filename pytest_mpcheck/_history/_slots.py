@@ -33,6 +33,7 @@ from ._layout import (
     NAME_SHIFT,
     NAMES,
     NAMES_START,
+    NO_DATA,
     PACKED,
     PART,
     RECORD,
@@ -148,10 +149,10 @@ def read_source(key: str, file: IO[bytes], epoch: int) -> SourceFile | None:
     slots = _Slots()
     if begin and _is_record(_at(file, place, SLOT), begin):  # then nothing older need be read
         if any(_at(file, FIRST_SLOT + size - SLOT, SLOT)):  # it goes on at the beginning, or will soon
-            _sort(file, FIRST_SLOT, place, slots)
-        _sort(file, place, min(reserved, end), slots)
+            _sort(file, FIRST_SLOT, place, size, slots)
+        _sort(file, place, min(reserved, end), size, slots)
     else:
-        _sort(file, FIRST_SLOT, min(reserved, end), slots)
+        _sort(file, FIRST_SLOT, min(reserved, end), size, slots)
     names = _names(_at(file, 0, FIRST_SLOT))  # now: some may be newer than the first look
     records = []
     for ticket, fields in sorted(slots.records.items()):
@@ -205,7 +206,7 @@ def _at(file: IO[bytes], place: int, length: int) -> bytes:
     return file.read(length).ljust(length, b"\0")
 
 
-def _sort(file: IO[bytes], start: int, end: int, slots: _Slots) -> None:
+def _sort(file: IO[bytes], start: int, end: int, size: int, slots: _Slots) -> None:
     """Sort in what stands in a part of a file.
 
     The last of it is read first: so whatever is being written meanwhile, there is nothing without what came before it.
@@ -214,32 +215,34 @@ def _sort(file: IO[bytes], start: int, end: int, slots: _Slots) -> None:
         block = _at(file, place, min(_BLOCK, end - place))
         block = block[: -(-len(block.rstrip(b"\0")) // SLOT) * SLOT]
         for index, fields in enumerate(RECORD.iter_unpack(block)):
-            if _is_whole(fields):
+            if _is_whole(fields, place + index * SLOT, size):
                 slots.put(fields)
             else:
-                _look_again(file, place + index * SLOT, slots)
+                _look_again(file, place + index * SLOT, size, slots)
 
 
-def _look_again(file: IO[bytes], place: int, slots: _Slots) -> None:
+def _look_again(file: IO[bytes], place: int, size: int, slots: _Slots) -> None:
     for _ in range(_LOOKS):
         fields = RECORD.unpack(_at(file, place, SLOT))
-        if _is_whole(fields):
+        if _is_whole(fields, place, size):
             slots.put(fields)
             return
     if any(fields[:4]) or fields[5] or any(fields[4]):
         slots.damaged.append(place)
 
 
-def _is_whole(fields: tuple[Any, ...]) -> bool:
-    kind = fields[3] & 0xFF
-    data = fields[4] if kind == PART or kind & LONG else fields[4].rstrip(b"\0")
-    whole: bool = hash((*fields[:4], crc32(data))) == fields[5]
-    return whole
+def _is_whole(fields: tuple[Any, ...], place: int, size: int) -> bool:
+    """Return whether a slot holds a record as it was written, and one that belongs there."""
+    ticket, _, _, label, data, seal = fields
+    if ticket != seal or ticket < FIRST_SLOT or (ticket - place) % size:
+        return False
+    kind = label & 0xFF
+    return kind == PART or bool(kind & LONG) or data[0] != 0
 
 
 def _is_record(slot: bytes, ticket: int) -> bool:
     fields = RECORD.unpack(slot)
-    return fields[0] == ticket and _is_whole(fields)
+    return fields[0] == ticket and _is_whole(fields, ticket, SLOT)
 
 
 def _tickets(slots: _Slots, size: int) -> Iterable[int]:
@@ -258,7 +261,7 @@ def _record(names: dict[int, str], fields: tuple[Any, ...], parts: dict[int, byt
         if crc32(written) != checksum:
             return None
     try:
-        data = read(written, bool(label & PACKED)) if any(written) else {}
+        data = {} if written.startswith(NO_DATA) else read(written, bool(label & PACKED))
     except Unreadable:
         return None
     number = label >> NAME_SHIFT & 0xFFFF

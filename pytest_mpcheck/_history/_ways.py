@@ -107,12 +107,18 @@ def _launching(init: Callable[..., None]) -> Callable[..., None]:
     def launching(popen: Any, *args: Any, **kwargs: Any) -> None:
         __tracebackhide__ = True
         if VARIABLE in os.environ:
-            os.putenv(VARIABLE, address())  # for the program alone: os.environ stays as it is
-            if VARIABLE in (kwargs.get("env") or ()):
-                kwargs["env"] = {**kwargs["env"], VARIABLE: address()}
+            here = address()
+            os.putenv(VARIABLE, here)  # for the program alone: os.environ stays as it is
+            given = (kwargs.get("env") or {}).get(VARIABLE)
+            if given and _folder_of(given) == _folder_of(here):  # else it is to record into another log
+                kwargs["env"] = {**kwargs["env"], VARIABLE: here}
         init(popen, *args, **kwargs)
 
     return launching
+
+
+def _folder_of(address: str) -> str:
+    return address.partition(os.pathsep)[0]
 
 
 def _sends(pool: Any) -> bool:

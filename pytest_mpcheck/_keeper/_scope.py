@@ -11,11 +11,11 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Collection
-from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
 from .. import _platforms
 from .._process_facts import Straggler
+from .._record import record
 from .._records import ProcessId
 from .._regular_file import open_regular_file
 from ._doors import NOTES, add_notes
@@ -28,7 +28,7 @@ _TRACKER, _SERVER = "resource_tracker import main", "forkserver import main"
 """What command lines of the helpers of `multiprocessing` hold, and of those libraries that have their own."""
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Scope:
     """What a run or a test may have started.
 

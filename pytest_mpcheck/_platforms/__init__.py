@@ -32,14 +32,11 @@
 `ignored_signals()`    which signals this process ignores, where the system tells it besides Python
 `umask()`              the file mode creation mask of this process
 =====================  =================================================================================
-
-`OFFERS` is what each platform offers its users, for those who want to see another platform than their own.
 """
 
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
 from importlib.util import find_spec
 
 from ._kinship import Kin
@@ -52,12 +49,9 @@ else:
     from ._linux import *
 
 __all__ = [
-    "CURRENT",
     "MARK",
-    "OFFERS",
     "STACK_SIGNAL",
     "Kin",
-    "Offer",
     "available_kinds",
     "clock_is_shared",
     "descriptors",
@@ -87,27 +81,6 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True, slots=True)
-class Offer:
-    """What a platform offers to those who start processes.
-
-    Attributes:
-        start_methods: The start methods of `multiprocessing` there, in the order in which tests run.
-        default: The one that is used when nobody chooses.
-    """
-
-    start_methods: tuple[str, ...]
-    default: str
-
-
-OFFERS = {
-    "linux": Offer(("fork", "spawn", "forkserver"), "forkserver" if sys.version_info >= (3, 14) else "fork"),
-    "macos": Offer(("fork", "spawn", "forkserver"), "spawn"),
-    "windows": Offer(("spawn",), "spawn"),
-}
-"""By name of platform; from the documentation of `multiprocessing`, section "Contexts and start methods"."""
-
-
 def available_kinds() -> tuple[str, ...]:
     """Return the kinds of worker that this interpreter really has, start methods first."""
     from multiprocessing import get_all_start_methods
@@ -118,6 +91,3 @@ def available_kinds() -> tuple[str, ...]:
 
 MARK = "MPCHECK_SCOPE"
 """The variable of the environment that names a scope to every program that is started in it; see `find`."""
-
-CURRENT = {"win32": "windows", "darwin": "macos"}.get(sys.platform, "linux")
-"""The name, in `OFFERS`, of the platform that this is."""
