@@ -4,15 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from ._settings import START_METHODS
-
-__all__ = ["MARKER", "NAMES", "SWEEP", "add_options", "answer_to_both_names", "part_sweep_from_paths"]
+__all__ = ["MARKER", "NAMES", "add_options", "answer_to_both_names"]
 
 NAMES = frozenset(("mpcheck", "pytest_mpcheck.plugin"))
 """What ``-p`` may call the plugin: its entry point and its module."""
-
-SWEEP = "--mp-sweep"
-"""The option, whose value may be left out."""
 
 MARKER = (
     "mp(start_methods=None, backends=None, timeout=None, allow=None, reason=None): the test starts processes; run it "
@@ -81,7 +76,7 @@ def add_options(parser: pytest.Parser) -> None:
         "one fails where it does not do what it does under the first of them; may be given several times",
     )
     group.addoption(
-        SWEEP,
+        "--mp-sweep",
         metavar="METHODS",
         nargs="?",
         const="all",
@@ -99,21 +94,3 @@ def add_options(parser: pytest.Parser) -> None:
     parser.addini("mp_scripts", "as --mp-scripts, from the folder of the ini file; a pattern a line", type="linelist")
     parser.addini("mp_script_blocks", "which blocks of a page make a program: auto, page or each", default="auto")
     parser.addini("mp_keep", "patterns of names and command lines of processes to leave alone", type="linelist")
-
-
-def part_sweep_from_paths(early: pytest.Config, args: list[str]) -> None:
-    """Let ``--mp-sweep tests`` mean all start methods and the folder ``tests``; argparse would take that for the value.
-
-    Args:
-        early: The configuration, before the first conftest is looked for.
-        args: The command line, which is changed.
-    """
-    options = args[: args.index("--")] if "--" in args else args
-    if SWEEP not in options[:-1]:
-        return
-    place = options.index(SWEEP)
-    path = args[place + 1]
-    if not path.startswith("-") and not set(path.split(",")) <= {*START_METHODS, "all"}:
-        args[place] = f"{SWEEP}=all"
-        early.known_args_namespace.mp_sweep = "all"
-        early.known_args_namespace.file_or_dir.insert(0, path)

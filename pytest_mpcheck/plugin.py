@@ -25,7 +25,7 @@ from ._config import (
     read_settings,
     run_of,
 )
-from ._options import MARKER, add_options, answer_to_both_names, part_sweep_from_paths
+from ._options import MARKER, add_options, answer_to_both_names
 from .fixtures import (
     _mp_kind,
     _mp_nursery,
@@ -60,7 +60,10 @@ def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginMa
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_load_initial_conftests(early_config: pytest.Config, args: list[str]) -> None:
-    part_sweep_from_paths(early_config, args)
+    if "--mp-sweep" in args:
+        from ._sweep_option import part_sweep_from_paths
+
+        part_sweep_from_paths(early_config, args)
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -27,7 +27,17 @@ START = {
     "pytest_mpcheck",
     *(
         f"pytest_mpcheck.{name}"
-        for name in ("_bad_setting", "_config", "_offers", "_record", "_settings", "fixtures", "plugin")
+        for name in (
+            "_bad_setting",
+            "_config",
+            "_offers",
+            "_options",
+            "_record",
+            "_settings",
+            "_values",
+            "fixtures",
+            "plugin",
+        )
     ),
 }
 """The modules that a run without a test that starts workers imports because of the plugin."""

@@ -52,7 +52,7 @@ ROWS = (
             "_preloading",
             "_recordings",
         ),
-        *("_script_items", "_sweep_candidate", "_sweep_fixtures", "_sweep_reports", "_sweeping"),
+        *("_script_items", "_sweep_candidate", "_sweep_fixtures", "_sweep_option", "_sweep_reports", "_sweeping"),
         *("_time_limit", "_tracing", "fixtures"),
     ),
     ("plugin", "__main__"),
