@@ -215,7 +215,8 @@ def test_what_is_kept_of_an_import_does_no_harm(tmp_path: Path, monkeypatch: pyt
     monkeypatch.setattr(atexit, "register", calls.append)
     imports = Imports()
     with imports:
-        statement, register, getitem = builtins.__import__, atexit.register, type(os.environ).__getitem__
+        statement, register = builtins.__import__, atexit.register
+        getitem: Any = type(os.environ).__getitem__
         register(print)
         assert "NOT_THERE" not in os.environ
         assert os.environ.get("PATH") == getitem(os.environ, "PATH")
