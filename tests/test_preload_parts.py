@@ -17,6 +17,7 @@ import uuid
 import warnings
 from collections.abc import Iterator
 from functools import partial
+from multiprocessing import context
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +32,8 @@ from pytest_mpcheck._children._luggage import Luggage, _arrive
 from pytest_mpcheck._children._modules import ModuleFile, install_finder, remove_finder
 from pytest_mpcheck._children._offers import Circumstances, Offers
 from pytest_mpcheck._children._preload import Preload
-from pytest_mpcheck._children._request import ANSWER
+from pytest_mpcheck._children._request import ANSWER, Answer
+from pytest_mpcheck._children._sendoff import SendOff
 from pytest_mpcheck._words import preload_lines
 
 NAMES = ("offered_a", "offered_b", "offered_space.part", "offered_space")
@@ -215,7 +217,8 @@ def test_what_is_kept_of_an_import_does_no_harm(tmp_path: Path, monkeypatch: pyt
     monkeypatch.setattr(atexit, "register", calls.append)
     imports = Imports()
     with imports:
-        statement, register = builtins.__import__, atexit.register
+        statement: Any = builtins.__import__
+        register: Any = atexit.register
         getitem: Any = type(os.environ).__getitem__
         register(print)
         assert "NOT_THERE" not in os.environ
@@ -255,6 +258,10 @@ def test_keepsakes() -> None:
     assert found["kept", "parts"] == "list(1, tuple(2, ))"
 
 
+def _raise(error: BaseException) -> None:
+    raise error
+
+
 def test_a_look_tells_what_an_import_does(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -265,12 +272,16 @@ def test_a_look_tells_what_an_import_does(
         ("looked_raises", "1 / 0"),
     ):
         (tmp_path / f"{name}.py").write_text(text)
+    no_children: list[BaseException] = [ChildProcessError()]
+    monkeypatch.setattr(os, "waitpid", lambda *_: _raise(no_children[0]) if no_children else (0, 0))  # not for us here
     output = os.open(tmp_path / "output", os.O_RDWR | os.O_CREAT)
     monkeypatch.setenv("LOOKED", "before")
     try:
         assert _trial._reason("looked_fine", output) == ""
         assert _trial._reason("looked_environ", output) == "changes the environment: environ['LOOKED'] 'x'"
         assert _trial._reason("looked_raises", output).startswith("raises ZeroDivisionError")
+        no_children.clear()
+        assert _trial._has_children()
         os.write(output, b"said")
         monkeypatch.setattr(sys, "stdout", None)
         assert _trial._reason("looked_fine", output) == "prints 'said'"
@@ -340,6 +351,9 @@ def test_what_a_process_will_import() -> None:
     assert names(process(partial(uuid.uuid3, uuid.UUID(int=1)), key=threading.Lock()), "of_test")[:1] == ("uuid",)
     assert names(process(uuid.UUID(int=1).__str__, Odd()), "of_test") == ("uuid",)
     assert names(process(None), None) == ()
+    numbered: Any = type("Numbered", (), {})()
+    numbered.__module__ = 1
+    assert names(process(abs, numbered), None) == ()
 
 
 def test_what_is_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -363,8 +377,15 @@ def test_what_is_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     assert found == ["asked_for", "gone", "uuid", "random"]
 
 
-def test_an_answer_that_is_none_is_not_heard(tmp_path: Path) -> None:
+def test_an_answer_is_heard(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     preload = Preload(lambda: str(tmp_path))
+    monkeypatch.setattr(_preload, "_servers", {1: _preload._Server("elsewhere"), 2: _preload._Server(str(tmp_path))})
+    (tmp_path / "0").mkdir()
+    (tmp_path / "0" / ANSWER).write_bytes(pickle.dumps(Answer(("a",), {"b": "prints"}, True)))
+    preload._hear(str(tmp_path / "0"))
+    assert preload.refused == {"b": "prints"}
+    assert [known.refused for known in _preload._servers.values()] == [set(), {"b"}]
+    preload.refused.clear()
     preload._hear(str(tmp_path))
     (tmp_path / ANSWER).write_bytes(b"")
     preload._hear(str(tmp_path))
@@ -384,6 +405,15 @@ def test_lazy_pytest() -> None:
     assert lazy.fixture(scope="module")(len) is len
     assert lazy.mark.slow(len) is len
     assert lazy.mark.parametrize("name", [1])(len) is len
+
+
+def test_what_a_test_puts_in_our_place_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    original = vars(context.SpawnProcess)["_Popen"]
+    monkeypatch.setattr(context.SpawnProcess, "_Popen", original)
+    with SendOff(Preload(lambda: str(tmp_path)), None, lambda: None):
+        assert vars(context.SpawnProcess)["_Popen"] is not original
+        setattr(context.SpawnProcess, "_Popen", print)  # noqa: B010
+    assert vars(context.SpawnProcess)["_Popen"] is print
 
 
 def test_words() -> None:
