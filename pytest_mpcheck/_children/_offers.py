@@ -212,9 +212,20 @@ class Offers:
             return False
         file = known_file(name)
         if file is None:
-            return sys.path == here.path or _is_found(name, self._modules[name])
+            return sys.path == here.path or self._is_found(name, mark)
         is_there = file.origin == mark.origin and file.search in (None, mark.search)
         return is_there and (not file.code or NAME in vars(self._modules[name]))
+
+    def _is_found(self, name: str, mark: _Mark) -> bool:
+        """Return whether an import would find a module where it has come from."""
+        parent = name.rpartition(".")[0]
+        package = sys.modules.get(parent) or self._modules.get(parent)
+        spec = PathFinder.find_spec(name, getattr(package, "__path__", ()) if parent else None)
+        if spec is None:
+            return False
+        if mark.origin is None:
+            return tuple(spec.submodule_search_locations or ()) == mark.search
+        return spec.origin == mark.origin
 
 
 class _Given:
@@ -268,14 +279,3 @@ def _cwd() -> str | None:
         return os.getcwd()
     except OSError:  # it is gone
         return None
-
-
-def _is_found(name: str, module: ModuleType) -> bool:
-    """Return whether an import would find a module where it has come from."""
-    parent = name.rpartition(".")[0]
-    spec = PathFinder.find_spec(name, getattr(sys.modules.get(parent), "__path__", ()) if parent else None)
-    if spec is None:
-        return False
-    if getattr(module, "__file__", None) is None:
-        return list(spec.submodule_search_locations or ()) == list(module.__path__)
-    return spec.origin == module.__file__

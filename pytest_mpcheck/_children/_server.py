@@ -68,8 +68,7 @@ class Server:
                 self._look()
                 pid = self._fork()
             finally:
-                if pid != 0:
-                    system.fork = fork
+                system.fork = fork if pid else self._fork
             return pid
 
         system.fork = fork
@@ -129,8 +128,8 @@ class Server:
         """Make this process what its children are to be."""
         self.offers.hide(self._wanted)
         gc.collect()
-        if hasattr(gc, "freeze"):  # PyPy has it not
-            gc.freeze()  # else the first collection in a child would look through, and so copy, all of this
+        # else the first collection in a child would look through, and so copy, all of this; PyPy has no such thing
+        getattr(gc, "freeze", gc.collect)()
 
 
 def _is_of_the_run(variable: str) -> bool:

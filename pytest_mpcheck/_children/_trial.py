@@ -74,7 +74,7 @@ class Trial:
         self.kept: dict[tuple[str, str], str] = {}
         reader, writer = os.pipe()
         pid = system.fork()
-        if pid == 0:
+        if pid == 0:  # pragma: ends by SIGKILL
             _be_the_copy(names, folder, reader, writer)
         os.close(writer)
         try:
