@@ -67,12 +67,12 @@ class Echo:
         self._told |= {(station, "stdout"): 0, (station, "stderr"): 0}
         self._hearing.add(station)
 
-    def rest(self, station: Station) -> None:
+    def rest(self, station: Station | None) -> None:
         """Look less often at a child that has ended: only what it has left running still writes in its place.
 
         Whoever waits for the thousandth child need not look at a thousand each time.
         """
-        if station in self._busy:
+        if station is not None and station in self._busy:  # a thread has none
             del self._busy[station]
             self._resting.append(station)
 

@@ -96,8 +96,12 @@ def follow_parent(fd: int) -> None:
 
 def start_token(pid: int) -> str:
     """Return the start time in clock ticks since boot, from `/proc/PID/stat`, field 22; empty once it is gone."""
-    stat = stat_of(pid)
-    return stat.start_token if stat else ""
+    try:
+        with open(f"/proc/{pid}/stat", "rb", buffering=0) as file:
+            text = file.read(4096)
+    except OSError:
+        return ""
+    return text[text.rindex(b")") :].split()[20].decode()
 
 
 def start_clock() -> int | None:
