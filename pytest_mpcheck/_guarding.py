@@ -18,6 +18,7 @@ from ._guard._watcher import Span
 from ._guard._watchers import watchers
 
 if TYPE_CHECKING:
+    from ._autopsy._examination import Known
     from ._finding import Finding
     from ._findings._allowance import Allowance
     from ._guard._ownership import Tenure
@@ -44,6 +45,16 @@ class Guarding:
         self._item: pytest.Item | None = None
         self._attendant: _Attendant | None = None
         self._guard.open()
+
+    def known(self) -> dict[int, Known]:
+        """Return what is known of the processes of the test that runs, and of the fixtures around it, by pid."""
+        from ._autopsy._examination import Known
+
+        return {
+            made.pid: Known(made.name if made.kind == "process" else "", made.start_method, made.where, None)
+            for made in reversed(self._guard.made())  # what starts by forking comes before its fork
+            if made.pid
+        }
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         if any(_vacuity(item) for item in session.items):

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import sys
 from contextlib import AbstractContextManager, nullcontext
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from ._account import NURSERY, STARTS
+
+if TYPE_CHECKING:
+    from ._guarding import Guarding
+    from ._records import Deadlock
 
 __all__ = ["watch_time_limit"]
 
@@ -25,7 +29,9 @@ def watch_time_limit(item: pytest.Item, settings: Any) -> AbstractContextManager
     """
     from ._autopsy._time_limit import looking_first
 
-    def examine() -> str:
+    guarding: Guarding | None = item.config.pluginmanager.get_plugin("mpcheck-guard")
+
+    def examine(deadlock: Deadlock | None) -> str:
         from pytest_timeout import is_debugging  # type: ignore[import-untyped]
 
         from ._autopsy._examination import examine_descendants
@@ -35,12 +41,19 @@ def watch_time_limit(item: pytest.Item, settings: Any) -> AbstractContextManager
         if is_debugging() and not settings.disable_debugger_detection:
             return ""  # the limit is not kept then
         starts, nursery = item.stash.get(STARTS, None), item.stash.get(NURSERY, None)
-        known = (starts.known if starts else {}) | (nursery.known() if nursery else {})
+        known = guarding.known() if guarding else {}
+        known |= (starts.known if starts else {}) | (nursery.known() if nursery else {})
         processes = examine_descendants(known)
         held = [f"pid {one.process.pid}: {line}" for one in processes for line in held_words(one.process)]
-        return time_limit_words(nursery.recollection.tell(processes) if nursery else processes, held)
+        return time_limit_words(nursery.recollection.tell(processes) if nursery else processes, held, deadlock)
 
-    return looking_first(examine, lambda text: _write_down(item, text))
+    return looking_first(examine, lambda text: _write_down(item, text), _prove if guarding else None)
+
+
+def _prove() -> Deadlock | None:
+    from ._deadlocks._last_look import prove
+
+    return prove()
 
 
 def _write_down(item: pytest.Item, text: str) -> None:

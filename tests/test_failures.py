@@ -9,7 +9,7 @@ import sys
 import pytest
 
 CHILDREN = """
-    import asyncio, contextlib, multiprocessing, os, signal, subprocess, sys
+    import asyncio, contextlib, multiprocessing, os, signal, subprocess, sys, threading
     from concurrent.futures import ProcessPoolExecutor
     import pytest
 
@@ -44,6 +44,18 @@ CHILDREN = """
         process.start()
         process.terminate()
         process.join()
+
+    def raise_in_thread():
+        thread = threading.Thread(target=fail, name="reader")
+        thread.start()
+        thread.join()
+
+    def test_told_thread():
+        assert process("spawn", raise_in_thread).exitcode == 0
+
+    def test_output_of_thread_is_read(capfd):
+        process("spawn", raise_in_thread)
+        assert "ValueError: lost" in capfd.readouterr().err
 
     def test_told_worker_of_a_pool():
         with multiprocessing.get_context("fork").Pool(1) as pool:
@@ -185,6 +197,9 @@ def test_failures_that_nobody_sees_are_told(pytester: pytest.Pytester) -> None:
     assert ", spawn, started at test_failures_that_nobody_sees_are_told.py:" in spawned["where"]
     assert spawned["evidence"].startswith("it has printed:\nProcess child:\nTraceback (most recent call last):\n")
     assert spawned["evidence"].endswith("ValueError: lost")
+    thread = by_test["test_told_thread"]
+    assert thread["what"] == "an exception in thread reader of a child was printed and lost: ValueError: lost"
+    assert thread["evidence"].startswith("it has printed:\nException in thread reader:\nTraceback (most")
     killed = by_test["test_told_process_that_is_killed"]
     assert f"ended by {signal.SIGKILL.name}" in killed["what"]
     assert killed["evidence"] == ""

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+import multiprocessing
 import os
 import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from pytest_mpcheck._guard._guard import Guard
+from pytest_mpcheck._guard._watcher import Span
 
 THINGS = '''
 """Things that tests may leave behind, and a watcher of them."""
@@ -248,3 +252,31 @@ def test_nonsense_in_a_marker_is_told_at_collection(pytester: pytest.Pytester) -
     result = pytester.runpytest()
     result.assert_outcomes(errors=1)
     result.stdout.fnmatch_lines(["*unknown kind of finding 'child_failed' from *allow*did you mean 'child-failed'?*"])
+
+
+def test_failure_of_the_guard_itself_is_told_once() -> None:
+    troubles: list[str] = []
+
+    def new_span() -> Span | None:
+        raise ZeroDivisionError("of no test")
+
+    guard = Guard([], new_span, troubles.append)
+    guard.open()
+    try:
+        for _ in range(2):
+            assert len(multiprocessing.Pipe()) == 2
+    finally:
+        guard.close()
+    assert troubles == ["the guard: ZeroDivisionError: of no test"]
+    assert guard.leave_test(None, has_failed=False) == []
+
+
+def test_where_no_test_runs_nothing_is_judged() -> None:
+    guard = Guard([], lambda: None, print)
+    guard.open()
+    try:
+        multiprocessing.Pipe()
+    finally:
+        guard.close()
+    assert guard.made() == []
+    assert guard.leave_test(lambda span: [], has_failed=False) == []

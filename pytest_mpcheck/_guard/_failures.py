@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Hashable, Iterator
+import threading
+from collections.abc import Collection, Hashable, Iterable, Iterator
 
 from .._finding import Finding
 from ._exits import Exits
@@ -51,6 +52,8 @@ class Failures:
             if code and not span.has_failed and self._is_unseen(made, code):
                 yield _finding(made, code, span.stderr())
             self._exits.forget(pid)
+        if made_by_pid and not span.has_failed and threading.excepthook is not threading.__excepthook__:
+            yield from _of_threads(made_by_pid.values(), span.stderr())  # pytest's own threads print nothing
 
     def _is_unseen(self, made: Made, code: int) -> bool:
         if made.pid in self._exits.seen or made.pid in self._exits.signalled:
@@ -80,9 +83,32 @@ def _finding(made: Made, code: int, stderr: str) -> Finding:
     )
 
 
+def _of_threads(children: Iterable[Made], stderr: str) -> Iterator[Finding]:
+    """Tell of the exceptions that ended threads of children, which Python prints and does no more about."""
+    if "Exception in thread " not in stderr:
+        return
+    import re
+
+    places = ", ".join(sorted({made.where for made in children}))
+    for found in re.finditer(rf"^Exception in thread (.+):\n({_TRACEBACK})", stderr, re.MULTILINE):
+        last = found[2].rstrip().rpartition("\n")[2]
+        yield Finding(
+            kind="child-failed",
+            what=f"an exception in thread {found[1]} of a child was printed and lost: {last}",
+            where=f"started at {places}",
+            evidence=f"it has printed:\n{found[0].rstrip()}",
+            remedy="let the thread hand its exceptions on to those who wait for it; if it is meant, read what the "
+            "child prints (capfd) and say so by an assertion",
+        )
+
+
+_TRACEBACK = r"Traceback .*\n(?:  .*\n)*(?:\S.*\n?)?"
+"""What Python prints of an exception."""
+
+
 def _traceback(name: str, stderr: str) -> str:
     """Return what `multiprocessing` has printed of the exception that a process has ended by, if it is there."""
     import re
 
-    found = re.search(rf"^Process {re.escape(name)}:\nTraceback .*\n(?:  .*\n)*(?:\S.*\n?)?", stderr, re.MULTILINE)
+    found = re.search(rf"^Process {re.escape(name)}:\n{_TRACEBACK}", stderr, re.MULTILINE)
     return f"it has printed:\n{found[0].rstrip()}" if found and name else ""

@@ -70,6 +70,10 @@ class Guard:
         self._ownership.enter(tenure)
         return tenure
 
+    def made(self) -> list[Made]:
+        """Return all that was made by those whose spans have not ended."""
+        return [made for span in self._ownership.spans() for made in span.made]
+
     def forget_test(self) -> None:
         """Let a new test begin; one that never came to its teardown is not judged."""
         self._ownership.test = None

@@ -121,6 +121,11 @@ class Ownership:
         """Note the threads that a fixture of wider scope has started."""
         tenure.threads.update(thread for thread in threading.enumerate() if thread not in before)
 
+    def spans(self) -> list[Span]:
+        """Return the spans that have not ended."""
+        everybody = (*self._at_work, *self._lasting, *((self.test,) if self.test else ()))
+        return [tenure.span for tenure in dict.fromkeys(everybody)]
+
     def _give_to_others(self, tenure: Tenure, keys: Look) -> None:
         for other in self._others(tenure):
             if other.has_begun:

@@ -23,14 +23,15 @@ class Place(NamedTuple):
         module: The module.
         owner: The class of the module; empty for a function of the module.
         name: The name.
-        make: Makes of what stands there what is to stand there; of ``None``, where the class itself has nothing. It
-            returns ``None`` to leave it.
+        make: Makes of what stands there what is to stand there.
+        is_new: Whether nothing stands there, and `make` gets ``None``; else it must be there.
     """
 
     module: str
     owner: str
     name: str
     make: Callable[[Any], Any]
+    is_new: bool = False
 
 
 class Replacements:
@@ -72,7 +73,9 @@ class Replacements:
             if not isinstance(owner, (type, ModuleType)) or (owner, place.name) in self._replaced:
                 continue
             original = vars(owner).get(place.name)
-            replacement = place.make(original)
-            if replacement is not None:
+            if (original is None) == place.is_new:  # else it is another version of the library
+                replacement = place.make(original)
+                if not place.owner:
+                    replacement.__module__ = module.__name__  # not that of C: it pickles by the name it stands under
                 self._replaced[owner, place.name] = original, replacement
                 setattr(owner, place.name, replacement)
