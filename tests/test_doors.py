@@ -289,7 +289,8 @@ def test_library_that_copies_multiprocessing_has_doors(
         del sys.modules[name]
     (made,) = recorder.made
     assert made.kind == "pool"
-    assert made.object is None  # nothing can be known of it
+    if sys.implementation.name == "cpython":
+        assert made.object is None  # there are no weak references to it
 
 
 def test_line_of_the_user_is_beyond_installed_packages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
