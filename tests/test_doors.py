@@ -235,9 +235,9 @@ def test_module_that_is_imported_later_is_heard_of(library: str) -> None:
     places = [
         Place(library, "", "make", lambda make: lambda: make() + 1),
         Place(library, "Thing", "size", lambda _: 6),
-        Place(library, "Thing", "extra", lambda original: None if original else 7),
+        Place(library, "Thing", "extra", lambda _: 7, is_new=True),
         Place(library, "Thing", "size", lambda _: 8),
-        Place(library, "Thing", "nothing", lambda original: original),
+        Place(library, "Thing", "nothing", lambda _: 9),
         Place(library, "Other", "size", lambda _: 9),
         Place(library, "Absent", "size", lambda _: 9),
     ]

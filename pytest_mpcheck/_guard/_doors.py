@@ -134,10 +134,7 @@ def stop_listening(listener: Listener) -> None:
         _replacements.close()
 
 
-def _watched(door: Door, original: Callable[..., Any] | None) -> Callable[..., Any] | None:
-    if original is None:  # another version of the library
-        return None
-
+def _watched(door: Door, original: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(original)
     def passing(*args: Any, **kwargs: Any) -> Any:
         __tracebackhide__ = True

@@ -49,7 +49,7 @@ class Exits:
                         ),
                     )
                 ),
-                Place("subprocess", "Popen", "returncode", self._returncode),
+                Place("subprocess", "Popen", "returncode", self._returncode, is_new=True),
                 *(Place("subprocess", "Popen", name, self._collecting) for name in ("poll", "wait")),
                 *(Place("subprocess", "Popen", name, self._sending) for name in ("send_signal", "terminate", "kill")),
                 Place("subprocess", "", "run", self._running),
@@ -77,9 +77,8 @@ class Exits:
         self.seen.discard(pid)
         self.signalled.discard(pid)
 
-    def _property(self, original: property | None) -> property | None:
-        if not isinstance(original, property) or original.fget is None:
-            return None
+    def _property(self, original: property) -> property:
+        assert original.fget is not None
         read: Callable[[Any], int | None] = original.fget
 
         def exitcode(process: Any) -> int | None:
@@ -90,10 +89,7 @@ class Exits:
 
         return property(functools.wraps(read)(exitcode), original.fset, original.fdel, original.__doc__)
 
-    def _polling(self, original: Callable[..., Any] | None) -> Callable[..., Any] | None:
-        if original is None:
-            return None
-
+    def _polling(self, original: Callable[..., Any]) -> Callable[..., Any]:
         @functools.wraps(original)
         def polling(popen: Any, *args: Any, **kwargs: Any) -> Any:
             result = original(popen, *args, **kwargs)
@@ -103,10 +99,8 @@ class Exits:
 
         return polling
 
-    def _returncode(self, original: object) -> property | None:
+    def _returncode(self, _: None) -> property:
         """Make an attribute that is one of the object's own, as ever, but tells when it is read and set."""
-        if original is not None:
-            return None
 
         def get(popen: Any) -> int | None:
             try:
@@ -129,10 +123,7 @@ class Exits:
 
         return property(get, put, remove)
 
-    def _collecting(self, original: Callable[..., Any] | None) -> Callable[..., Any] | None:
-        if original is None:
-            return None
-
+    def _collecting(self, original: Callable[..., Any]) -> Callable[..., Any]:
         @functools.wraps(original)
         def collecting(popen: Any, *args: Any, **kwargs: Any) -> Any:
             __tracebackhide__ = True
@@ -147,10 +138,8 @@ class Exits:
 
         return collecting
 
-    def _running(self, original: Callable[..., Any] | None) -> Callable[..., Any] | None:
+    def _running(self, original: Callable[..., Any]) -> Callable[..., Any]:
         """Let what `subprocess.run` gives back count as looked at, and an exception too."""
-        if original is None:
-            return None
 
         @functools.wraps(original)
         def run(*args: Any, **kwargs: Any) -> Any:
@@ -167,10 +156,7 @@ class Exits:
 
         return run
 
-    def _sending(self, original: Callable[..., Any] | None) -> Callable[..., Any] | None:
-        if original is None:
-            return None
-
+    def _sending(self, original: Callable[..., Any]) -> Callable[..., Any]:
         @functools.wraps(original)
         def sending(process: Any, *args: Any, **kwargs: Any) -> Any:
             __tracebackhide__ = True
@@ -179,24 +165,17 @@ class Exits:
 
         return sending
 
-    def _killing(self, original: Callable[..., Any] | None) -> Callable[..., Any] | None:
-        if original is None:
-            return None
-
+    def _killing(self, original: Callable[..., Any]) -> Callable[..., Any]:
         @functools.wraps(original)
         def killing(*args: Any, **kwargs: Any) -> Any:
             __tracebackhide__ = True
             result = original(*args, **kwargs)
-            if args:
-                self.signalled.add(args[0])
+            self.signalled.update(args[:1])
             return result
 
         return killing
 
-    def _reaping(self, original: Callable[..., Any] | None) -> Callable[..., Any] | None:
-        if original is None:
-            return None
-
+    def _reaping(self, original: Callable[..., Any]) -> Callable[..., Any]:
         @functools.wraps(original)
         def reaping(*args: Any, **kwargs: Any) -> Any:
             __tracebackhide__ = True

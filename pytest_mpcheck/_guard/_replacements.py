@@ -23,14 +23,15 @@ class Place(NamedTuple):
         module: The module.
         owner: The class of the module; empty for a function of the module.
         name: The name.
-        make: Makes of what stands there what is to stand there; of ``None``, where the class itself has nothing. It
-            returns ``None`` to leave it.
+        make: Makes of what stands there what is to stand there.
+        is_new: Whether nothing stands there, and `make` gets ``None``; else it must be there.
     """
 
     module: str
     owner: str
     name: str
     make: Callable[[Any], Any]
+    is_new: bool = False
 
 
 class Replacements:
