@@ -56,10 +56,12 @@ class Estate:
         left = [(key, pid) for key, pid in self._left.items() if key not in before and key[1] not in names]
         by_pid = made_by_pid(span) if left else {}
         for (sort, name), pid in left:
-            yield _leak(sort, name, by_pid[pid][0] if pid in by_pid else None, pid)
+            made, is_ours = by_pid.get(pid, (None, True))
+            if is_ours:
+                yield _leak(sort, name, made, pid)
         groups: dict[tuple[str, str], list[str]] = {}
-        for sort, name, made in here:  # an event is made of five semaphores
-            groups.setdefault((sort, made.where if sort == "semaphore" else name), []).append(name)
+        for sort, name, making in here:  # an event is made of five semaphores
+            groups.setdefault((sort, making.where if sort == "semaphore" else name), []).append(name)
         makers = {name: made for _, name, made in here}
         for (sort, _), several in groups.items():
             yield _leak(sort, ", ".join(several), makers[several[0]], 0)

@@ -64,10 +64,7 @@ def _finding(pid: int, data: bytes, made: Made | None) -> Finding:
     count, is_whole = int.from_bytes(data[: _HEAD - 1], "little"), data[_HEAD - 1]
     text = data[_HEAD:][:count].decode(errors="replace")
     who = f"process {made.name!r} (pid {pid}, {made.start_method})" if made and made.name else f"process {pid}"
-    outer = made
-    while outer is not None and outer.inside is not None:
-        outer = outer.inside
-    if outer is not None and outer.kind == "pool":
+    if made is not None and any(module.endswith(".pool") for module in made.through):
         remedy = "close() and join() the pool before its `with` ends, which calls terminate()"
     else:
         remedy = "let it end by itself, and join() it, rather than terminate() or kill it, or end it by os._exit()"

@@ -114,13 +114,13 @@ def _leak(one: Straggler, made: Made | None, parent: Made | None) -> Finding:
 
 
 def _zombie(one: Straggler, made: Made | None) -> Finding:
-    call = {"process": "join()", "program": "wait()"}.get(made.kind if made else "", "os.waitpid()")
+    remedies = {"process": "join() it", "program": "wait() for it, or use subprocess.run()"}
     return Finding(
         "zombie",
         f"{_who(one, made)} has ended, and nobody has waited for it",
         _where(made, None),
         "it is still in the table of processes, as a zombie: how it ended is unknown to the test",
-        f"{call} it" if call != "os.waitpid()" else "collect it by os.waitpid()",
+        remedies.get(made.kind if made else "", "collect it by os.waitpid()"),
     )
 
 

@@ -82,10 +82,14 @@ class Threads:
 
     def _findings(self, span: Span, before: Collection[Hashable]) -> Iterator[Finding]:
         threads = threading.enumerate()
-        numbers = {thread: self._births.number_of(thread) for thread in threads}
-        self._starters = {number: self._starters[number] for number in numbers.values() if number in self._starters}
-        fresh = [thread for thread, number in numbers.items() if not self._is_of_others(number, before)]
-        if not fresh or fresh == [threading.main_thread()]:
+        numbers = [self._births.number_of(thread) for thread in threads]
+        self._starters = {number: self._starters[number] for number in numbers if number in self._starters}
+        fresh = [
+            thread
+            for thread, number in zip(threads, numbers, strict=True)
+            if not self._is_of_others(number, before) and not _stays(thread)
+        ]
+        if not fresh:
             return
         parts = Parts(span)
         for executor in reusable_executors():
@@ -93,7 +97,7 @@ class Threads:
         for thread in fresh:
             module = _module_of(thread)
             is_over = module in OWNERS_MODULES or (module.endswith(".queues") and thread.ident not in parts.feeders)
-            if thread.ident not in parts.threads and not _stays(thread) and not is_over and thread.is_alive():
+            if thread.ident not in parts.threads and not is_over and thread.is_alive():
                 yield _leak(thread, self._births.place_of(thread))
 
     def _is_of_others(self, number: int, before: Collection[Hashable]) -> bool:
@@ -105,7 +109,9 @@ class Threads:
 
 
 def _stays(thread: threading.Thread) -> bool:
-    if thread in (threading.main_thread(), threading.current_thread()) or isinstance(thread, threading._DummyThread):
+    if thread is threading.main_thread() or thread is threading.current_thread():
+        return True
+    if isinstance(thread, threading._DummyThread):  # Python has not started it
         return True
     if thread.name.startswith(_HARNESS) or getattr(thread, "is_pydev_daemon_thread", False):
         return True
