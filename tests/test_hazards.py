@@ -555,9 +555,9 @@ def test_last_state_is_followed_back_to_the_first(
     stream = random.Random(7)
     stream.random()
     (only,) = _streams.streams([(Part("stream", stream), "random")])
-    assert not only.was_drawn_from()
+    assert only.was_drawn_from() is None
     change(stream)
-    assert only.was_drawn_from() == follows
+    assert only.was_drawn_from() is follows
 
 
 def test_streams_of_numpy_are_known(monkeypatch: pytest.MonkeyPatch) -> None:

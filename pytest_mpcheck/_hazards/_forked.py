@@ -92,8 +92,10 @@ class Forked:
         """Tell from which streams somebody has drawn by now."""
         self._results += 1
         for stream in list(self._streams) if self._results <= _RESULTS else ():
-            if stream.was_drawn_from():
+            drawn = stream.was_drawn_from()
+            if drawn is not None:  # what was seeded is of no interest any more
                 self._streams.remove(stream)
+            if drawn:
                 self._notes.write("drew", stream.name.encode().hex(), stream.key())
 
     def _looking(self, function: Callable[..., Any]) -> Callable[..., Any]:

@@ -40,10 +40,10 @@ class Stream(NamedTuple):
         """Return what equal streams that begin with equal states have in common, on all sides of a fork."""
         return f"{hash(repr(self.start)):x}"
 
-    def was_drawn_from(self) -> bool:
-        """Return whether somebody has drawn from it since."""
+    def was_drawn_from(self) -> bool | None:
+        """Return whether somebody has drawn from it since; ``None`` when nobody has touched it."""
         state = self.state()
-        return state != self.start and _follows(self.start, state)
+        return None if state == self.start else _follows(self.start, state)
 
 
 def streams(parts: Iterable[tuple[Part, str]]) -> list[Stream]:
