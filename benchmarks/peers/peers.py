@@ -73,7 +73,7 @@ ALL = (
         "joblib",
         "1.6.0",
         runs=(("joblib",),),
-        needs=("joblib==1.6.0", "numpy", "threadpoolctl", "lz4"),
+        needs=("joblib==1.6.0", "numpy", "threadpoolctl", "lz4", "pytest-asyncio"),
         remark="its vendored loky starts nearly all of the processes",
     ),
     Peer(
