@@ -21,7 +21,7 @@ from ._passage import passage
 from ._replacements import Place, Replacements
 from ._watcher import Made
 
-__all__ = ["DOORS", "Door", "Listener", "aside", "listen", "stop_listening"]
+__all__ = ["DOORS", "Door", "Listener", "aside", "listen", "making", "stop_listening"]
 
 
 class Door(NamedTuple):
@@ -107,6 +107,12 @@ def aside() -> Iterator[None]:
         yield
     finally:
         _thread.is_aside = outer
+
+
+def making() -> Made | None:
+    """Return what this thread is just making; the innermost, if one thing is made as part of another one."""
+    made: Made | None = getattr(_thread, "making", None)
+    return made
 
 
 def listen(listener: Listener) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterator
 from contextlib import suppress
 from types import FrameType
 from typing import NamedTuple
@@ -41,16 +42,24 @@ def passage(depth: int) -> Passage:
         depth: How many callers, of our own, are not to be looked at.
     """
     first = frame = sys._getframe(depth + 1)
-    through: dict[str, None] = {}
-    makers: set[int] = set()
+    passed: list[FrameType] = []
     while _is_library(frame) and frame.f_back is not None:
-        through[frame.f_globals.get("__name__", "")] = None
-        code = frame.f_code
-        if code.co_argcount and code.co_varnames[0] == "self":
-            makers.add(id(frame.f_locals.get("self")))
+        passed.append(frame)
         frame = frame.f_back
     if _is_library(frame):  # a thread of a library, or a test of one
         frame = first
+    elif _is_installed(frame):
+        beyond = list(_beyond_packages(frame))
+        if beyond[-1].f_back is not None:
+            passed += beyond
+            frame = beyond[-1].f_back
+    through: dict[str, None] = {}
+    makers: set[int] = set()
+    for one in passed:
+        through[one.f_globals.get("__name__", "")] = None
+        code = one.f_code
+        if code.co_argcount and code.co_varnames[0] == "self":
+            makers.add(id(one.f_locals.get("self")))
     path = frame.f_code.co_filename
     with suppress(FileNotFoundError):  # the test has taken its own working directory away
         path = path.removeprefix(os.path.join(os.getcwd(), ""))
@@ -67,6 +76,27 @@ def place(depth: int) -> str:
     while frame is not None and _is_library(frame):
         frame = frame.f_back
     return "" if frame is None else passage(depth + 1).where
+
+
+def _beyond_packages(frame: FrameType) -> Iterator[FrameType]:
+    """Yield a frame of an installed package, and its callers up to the last before the user's code, or to the last."""
+    while True:
+        yield frame
+        if frame.f_back is None or _is_users(frame.f_back):
+            return
+        frame = frame.f_back
+
+
+def _is_users(frame: FrameType) -> bool:
+    return not (_is_installed(frame) or frame.f_code.co_filename.startswith(_STANDARD))
+
+
+def _is_installed(frame: FrameType) -> bool:
+    path = frame.f_code.co_filename
+    return "site-packages" in path or "dist-packages" in path
+
+
+_STANDARD = os.path.join(os.path.dirname(os.__file__), ""), "<frozen "
 
 
 def _is_library(frame: FrameType) -> bool:

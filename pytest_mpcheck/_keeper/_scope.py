@@ -24,7 +24,7 @@ __all__ = ["Scope", "is_tracker"]
 
 _KEEPER = os.path.join("pytest_mpcheck", "_keeper", "_main.py")
 
-_TRACKER, _SERVER = "resource_tracker import main", "forkserver import main"
+_TRACKERS, _SERVER = ("resource_tracker import main", "semaphore_tracker import main"), "forkserver import main"
 """What command lines of the helpers of `multiprocessing` hold, and of those libraries that have their own."""
 
 
@@ -121,4 +121,4 @@ class Scope:
 
 def is_tracker(straggler: Straggler) -> bool:
     """Return whether a process is a resource tracker, which unlinks what others left behind and then ends."""
-    return _TRACKER in straggler.command
+    return any(tracker in straggler.command for tracker in _TRACKERS)

@@ -51,6 +51,8 @@ def _descriptor(thing: Any) -> Iterator[int]:
 def reusable_executors() -> Iterator[Any]:
     """Yield the executors that loky keeps for whoever wants one next; joblib's loky too."""
     for package in ("loky", "joblib.externals.loky"):
-        executor = getattr(sys.modules.get(f"{package}.reusable_executor"), "_executor", None)
-        if executor is not None:
-            yield executor
+        module = sys.modules.get(f"{package}.reusable_executor")
+        of_the_thread = getattr(getattr(module, "_executor_storage", None), "executor", None)  # loky 3.7
+        for executor in (getattr(module, "_executor", None), of_the_thread):
+            if executor is not None:
+                yield executor

@@ -13,6 +13,8 @@
 `stacks_file(pid, n)`  the file into which a process would write its stacks if it got signal ``n``;
                        ``None`` where that is not known, or the signal would do something else
 `start_token(pid)`     when a process started, as text that compares
+`start_clock()`        the start token of a process that would start now, as a number; ``None`` where
+                       processes alone tell it
 `tree_of(pid)`         a process and all that descends from it, as `ProcessFacts` without stacks
 `waits_of(pid)`        what each thread of a process waits for; nothing where that is not known
 `kin()`                what knows who of all processes could give what others wait for, ``None`` elsewhere
@@ -34,6 +36,7 @@
 `named_memory_exists`  whether a semaphore or a segment of shared memory still has its name
 `ignored_signals()`    which signals this process ignores, where the system tells it besides Python
 `uncollected(pid)`     the exit code of a child that nobody has collected; ``None`` where it is not known
+`thread_count()`       how many threads this process has, as far as anybody tells
 `umask()`              the file mode creation mask of this process
 =====================  =================================================================================
 """
@@ -81,7 +84,9 @@ __all__ = [
     "set_brand",
     "stacks_file",
     "start_apart",
+    "start_clock",
     "start_token",
+    "thread_count",
     "tree_of",
     "umask",
     "uncollected",

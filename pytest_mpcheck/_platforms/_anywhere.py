@@ -26,10 +26,16 @@ __all__ = [
     "new_brand",
     "set_brand",
     "stacks_file",
+    "start_clock",
     "start_token",
     "tree_of",
     "waits_of",
 ]
+
+
+def start_clock() -> int | None:
+    """Return nothing: processes alone tell when they started."""
+    return None
 
 
 def start_token(pid: int) -> str:

@@ -7,13 +7,15 @@ import os
 import select
 import signal
 import sys
+import time
 from collections.abc import Collection
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from .._records import ProcessId
 from ._kinship import Kin
 from ._posix import doors, end_group, end_self, event_clock, first_end, group_members, start_apart, uncollected
+from ._stat import stat_of
 
 if TYPE_CHECKING:
     from .._process_facts import ProcessFacts, Straggler, ThreadWait
@@ -44,7 +46,9 @@ __all__ = [
     "set_brand",
     "stacks_file",
     "start_apart",
+    "start_clock",
     "start_token",
+    "thread_count",
     "tree_of",
     "umask",
     "uncollected",
@@ -90,32 +94,33 @@ def follow_parent(fd: int) -> None:
             os.kill(os.getpid(), signal.SIGTERM)  # pragma: ends by a signal
 
 
-class _Stat(NamedTuple):
-    """What `/proc/PID/stat` tells of a process."""
-
-    name: str
-    state: str
-    parent: int
-    session: int
-    start_token: str
-
-
-def stat_of(pid: int) -> _Stat | None:
-    """Read `/proc/PID/stat`; ``None`` once the process is gone."""
-    try:
-        with open(f"/proc/{pid}/stat", "rb", buffering=0) as file:  # one call: the look at everybody is for each test
-            text = file.read(4096).decode(errors="replace")
-    except OSError:
-        return None
-    head, _, tail = text.rpartition(")")
-    fields = tail.split()
-    return _Stat(head.partition("(")[2], fields[0], int(fields[1]), int(fields[3]), fields[19])
-
-
 def start_token(pid: int) -> str:
     """Return the start time in clock ticks since boot, from `/proc/PID/stat`, field 22; empty once it is gone."""
-    stat = stat_of(pid)
-    return stat.start_token if stat else ""
+    try:
+        with open(f"/proc/{pid}/stat", "rb", buffering=0) as file:
+            text = file.read(4096)
+    except OSError:
+        return ""
+    return text[text.rindex(b")") :].split()[20].decode()
+
+
+def start_clock() -> int | None:
+    """Return the start token of a process that would start now, as a number.
+
+    Whoever has just started a process learns by this when it started without a look at `/proc/PID`, which takes locks
+    that the process needs for its `exec`.
+    """
+    clock: Any = time
+    nanoseconds: int = clock.clock_gettime_ns(_CLOCK_BOOTTIME)
+    return nanoseconds * _TICKS // 1_000_000_000
+
+
+_CLOCK_BOOTTIME = 7
+"""Not every Python names it."""
+
+_system: Any = os
+
+_TICKS: int = _system.sysconf("SC_CLK_TCK")
 
 
 def is_alive(process: ProcessId) -> bool:
@@ -225,6 +230,13 @@ def ignored_signals() -> frozenset[int]:
     from . import _proc_self
 
     return _proc_self.ignored_signals()
+
+
+def thread_count() -> int:
+    """Return how many threads this process has, those that Python knows nothing of included."""
+    from . import _proc_self
+
+    return _proc_self.thread_count()
 
 
 def umask() -> int:

@@ -18,11 +18,12 @@ from ._anywhere import (
     new_brand,
     set_brand,
     stacks_file,
+    start_clock,
     start_token,
     tree_of,
     waits_of,
 )
-from ._holdings import descriptors, ignored_signals, open_descriptors, umask
+from ._holdings import descriptors, ignored_signals, open_descriptors, thread_count, umask
 from ._posix import doors, end_group, end_self, event_clock, first_end, group_members, start_apart, uncollected
 from ._watcher import follow_parent
 
@@ -52,7 +53,9 @@ __all__ = [
     "set_brand",
     "stacks_file",
     "start_apart",
+    "start_clock",
     "start_token",
+    "thread_count",
     "tree_of",
     "umask",
     "uncollected",

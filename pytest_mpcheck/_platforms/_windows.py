@@ -24,11 +24,12 @@ from ._anywhere import (
     new_brand,
     set_brand,
     stacks_file,
+    start_clock,
     start_token,
     tree_of,
     waits_of,
 )
-from ._holdings import descriptors, ignored_signals, open_descriptors, umask
+from ._holdings import descriptors, ignored_signals, open_descriptors, thread_count, umask
 from ._watcher import follow_parent
 
 __all__ = [
@@ -57,7 +58,9 @@ __all__ = [
     "set_brand",
     "stacks_file",
     "start_apart",
+    "start_clock",
     "start_token",
+    "thread_count",
     "tree_of",
     "umask",
     "uncollected",
