@@ -216,8 +216,7 @@ def test_output_is_told_while_it_is_held(reach: Reach, stream: Any, tmp_path: Pa
         print("y" * 3_000, end="", file=stream)
         if not told(reach)[1]:
             break
-    else:
-        pytest.fail("it is told as if all of it were held")
+    assert not told(reach)[1] or sys.implementation.name == "pypy"  # which lets out all or nothing
     stream.flush()
     print("again", end="", file=stream)
     assert told(reach) == (5, 1, b"again")
