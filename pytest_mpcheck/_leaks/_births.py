@@ -23,9 +23,8 @@ class Births:
         """Remember a thing, and the line that made it."""
         address = id(thing)
 
-        def forget(gone: weakref.ref[Any], known: dict[int, Any] = self._known) -> None:
-            if known.get(address, (None,))[0] is gone:  # else another one has its address by now
-                del known[address]
+        def forget(gone: object, known: dict[int, Any] = self._known) -> None:
+            known.pop(address, None)  # before another one can have the address
 
         self._known[address] = weakref.ref(thing, forget), next(self._numbers), place
 

@@ -80,15 +80,22 @@ def note_output(folder: str) -> None:  # noqa: PLR0915 (it travels as one functi
         this = stream_of()
         if owner != os.getpid():  # the first time, or a copy of who has begun
             begin()
-        count = io.TextIOWrapper.write(this, text)
-        data = text.encode(this.encoding, this.errors)
+        try:
+            data = text.encode(this.encoding, this.errors)
+        except (AttributeError, TypeError, UnicodeError):  # it is refused below, as it would be without us
+            data = b""
         if os.linesep != "\n":
             data = data.replace(b"\n", os.linesep.encode())
         if memory is not None and not gone and written < room:
             memory[head + written : head + min(written + len(data), room)] = data[: room - written]
-        written += len(data)
-        tell()
-        return count
+        written += len(data)  # before some of it may get out
+        try:
+            return io.TextIOWrapper.write(this, text)
+        except BaseException:
+            written = gone  # nobody knows how much of it is held
+            raise
+        finally:
+            tell()
 
     def write_raw(data: Any, /) -> Any:
         nonlocal gone, is_whole
