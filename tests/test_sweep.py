@@ -148,6 +148,7 @@ def section_of(lines: list[str]) -> list[str]:
     return "\n".join(" ".join(line.split()) for line in lines[begin + 1 : next(ends)]).rstrip().split("\n")
 
 
+@pytest.mark.timeout(300)
 @pytest.mark.parametrize(("default", "workers"), [("fork", 2), ("forkserver", 0), ("spawn", 0)])
 def test_specimens_and_twins(
     project: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, default: str, workers: int

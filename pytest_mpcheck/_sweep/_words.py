@@ -131,11 +131,11 @@ def _evidence(test: RunsOf) -> Iterator[str]:
     runs, told = test.by_method(), set()
     failed = [runs[method] for method in _ordered(runs) if runs[method].outcome == FAILED]
     for run in failed:
-        text = shortened(run.text, _TEXT).partition("\n")[0] or run.error
+        text = run.text.partition("\n")[0] or run.error
         alike = _NUMBER.sub("", text)
         if alike not in told:
             told.add(alike)
-            yield f"{name_of_run(test.nodeid, run.method)}: {text}"
+            yield f"{name_of_run(test.nodeid, run.method)}: {shortened(text, _TEXT)}"
     yield from _state(max(failed, key=lambda run: len(run.state)))
 
 
