@@ -7,7 +7,6 @@ import os
 import select
 import signal
 import sys
-import time
 from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from .._records import ProcessId
 from ._kinship import Kin
 from ._posix import doors, end_group, end_self, event_clock, first_end, group_members, start_apart, uncollected
+from ._start_clock import start_clock
 from ._stat import stat_of
 
 if TYPE_CHECKING:
@@ -102,25 +102,6 @@ def start_token(pid: int) -> str:
     except OSError:
         return ""
     return text[text.rindex(b")") :].split()[20].decode()
-
-
-def start_clock() -> int | None:
-    """Return the start token of a process that would start now, as a number.
-
-    Whoever has just started a process learns by this when it started without a look at `/proc/PID`, which takes locks
-    that the process needs for its `exec`.
-    """
-    clock: Any = time
-    nanoseconds: int = clock.clock_gettime_ns(_CLOCK_BOOTTIME)
-    return nanoseconds * _TICKS // 1_000_000_000
-
-
-_CLOCK_BOOTTIME = 7
-"""Not every Python names it."""
-
-_system: Any = os
-
-_TICKS: int = _system.sysconf("SC_CLK_TCK")
 
 
 def is_alive(process: ProcessId) -> bool:
