@@ -18,7 +18,6 @@ from ._config import SETTINGS, mark_of
 from ._finding import Finding, MpcheckWarning
 
 if TYPE_CHECKING:
-    from ._errors import Found
     from ._findings._allowance import Allowance
 
 __all__ = ["Docket"]
@@ -77,8 +76,8 @@ class Docket:
             else:
                 self._allowed.append((finding, allowance))
         self._findings += told
-        if may_fail and self._settings.guard == "strict":
-            _fail([_error(finding, item) for finding in told])
+        if told and may_fail and self._settings.guard == "strict":
+            raise _error(told, item)
         for finding in told:
             _warn(item, finding_words(finding, item.nodeid))
 
@@ -140,20 +139,16 @@ class Docket:
                 reporter.line(line)
 
 
-def _error(finding: Finding, item: pytest.Item) -> Found:
+def _error(findings: list[Finding], item: pytest.Item) -> Exception:
+    """Make the error that a test fails with."""
     from ._errors import Found, ResourcesLeaked
     from ._findings._words import finding_words
 
-    sort = ResourcesLeaked if finding.kind.endswith("-leak") else Found
-    return sort(finding_words(finding, item.nodeid), (finding,))
-
-
-def _fail(errors: list[Found]) -> None:
-    __tracebackhide__ = True
-    if len(errors) == 1:
-        raise errors[0]
-    if errors:
-        raise ExceptionGroup(f"the guard has {len(errors)} findings", errors)
+    errors = [
+        (ResourcesLeaked if one.kind.endswith("-leak") else Found)(finding_words(one, item.nodeid), (one,))
+        for one in findings
+    ]
+    return errors[0] if len(errors) == 1 else ExceptionGroup(f"the guard has {len(errors)} findings", errors)
 
 
 def _warn(item: pytest.Item, words: str) -> None:

@@ -24,8 +24,6 @@ _KEY = "mpcheck_swept"
 def sweep(config: pytest.Config) -> None:
     """End what the run has left, and remember it, or send it to the controller."""
     run = run_of(config)
-    if run.guard == "off":
-        return
     worker: dict[str, Any] | None = getattr(config, "workerinput", None)
     where = f"at the end of worker {worker['workerid']}" if worker else "at the end of the run"
     swept = run.sweep()
