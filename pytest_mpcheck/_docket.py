@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from ._config import SETTINGS
+from ._bad_setting import BadSetting
+from ._config import SETTINGS, mark_of
 from ._finding import Finding, MpcheckWarning
 
 if TYPE_CHECKING:
@@ -45,13 +46,18 @@ class Docket:
             self._troubles.append(trouble)
 
     def add(
-        self, findings: Iterable[Finding], allowances: Iterable[Allowance], item: pytest.Item, *, may_fail: bool = True
+        self,
+        findings: Iterable[Finding],
+        node: pytest.Item | pytest.Collector,
+        item: pytest.Item,
+        *,
+        may_fail: bool = True,
     ) -> None:
         """Add what a span has left, and tell it.
 
         Args:
             findings: What was found.
-            allowances: What is allowed there, besides what is allowed everywhere.
+            node: Where the markers are that say what is allowed, besides what is allowed everywhere.
             item: The test that runs now.
             may_fail: Whether the test may fail by it; it has failed already otherwise.
 
@@ -62,7 +68,7 @@ class Docket:
         from ._findings._words import finding_words
 
         __tracebackhide__ = True
-        allowances = (*allowances, *self._settings.allow)
+        allowances = (*self._allowances(node), *self._settings.allow)
         told: list[Finding] = []
         for finding in findings:
             allowance = allowance_for(finding, allowances)
@@ -75,6 +81,13 @@ class Docket:
             _fail([_error(finding, item) for finding in told])
         for finding in told:
             _warn(item, finding_words(finding, item.nodeid))
+
+    def _allowances(self, node: pytest.Item | pytest.Collector) -> tuple[Allowance, ...]:
+        try:
+            return mark_of(node).allow
+        except BadSetting as error:  # of a marker that came after the collection
+            self.note_trouble(str(error))
+            return ()
 
     def close(self) -> None:
         """Send it to the controller, or write the report, once no test is to come."""

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from ._bad_setting import BadSetting
-from ._config import SETTINGS, mark_of
+from ._config import SETTINGS
 from ._docket import Docket
 from ._guard._guard import Guard
 from ._guard._vacuity import start_method_of, vacuity
@@ -20,7 +19,6 @@ from ._guard._watchers import watchers
 if TYPE_CHECKING:
     from ._autopsy._examination import Known
     from ._finding import Finding
-    from ._findings._allowance import Allowance
     from ._guard._ownership import Tenure
 
 __all__ = ["put_guard_on"]
@@ -103,7 +101,7 @@ class Guarding:
         findings = self._guard.leave(tenure)
         if findings:
             assert self._item is not None
-            self._docket.add(findings, _allowances(node), self._item)
+            self._docket.add(findings, node, self._item)
 
     @pytest.hookimpl(wrapper=True, trylast=True)  # inside of whoever tells the world that the session is over
     def pytest_sessionfinish(self) -> Generator[None, object, object]:
@@ -159,14 +157,7 @@ class _Attendant:
         __tracebackhide__ = True
         findings = self._guard.leave_test(_vacuity(item) if self.has_passed else None, has_failed=not self.has_passed)
         if findings:
-            self._docket.add(findings, _allowances(item), item, may_fail=may_fail)
-
-
-def _allowances(node: pytest.Item | pytest.Collector) -> tuple[Allowance, ...]:
-    try:
-        return mark_of(node).allow
-    except BadSetting:  # of a test that is no function of Python, which nobody has asked before
-        return ()
+            self._docket.add(findings, item, item, may_fail=may_fail)
 
 
 def _stderr(item: pytest.Item) -> str:

@@ -19,10 +19,12 @@ import pytest
 
 from pytest_mpcheck import ChildDied, ChildStuck, ProcessFacts, ProcessId, _platforms
 from pytest_mpcheck._autopsy import _examination, _stacks
+from pytest_mpcheck._autopsy import _time_limit as time_limit
 from pytest_mpcheck._autopsy._memory import MemoryWatch
 from pytest_mpcheck._autopsy._origin import origin
 from pytest_mpcheck._autopsy._time_limit import looking_first
 from pytest_mpcheck._clock import Deadline, wait_until
+from pytest_mpcheck._deadlocks._last_look import prove
 from pytest_mpcheck._platforms import _anywhere, _lineage, _linux, _procfs
 from pytest_mpcheck._process_words import MOST_GROUPS, MOST_LINES, process_line, process_lines, time_limit_words
 from pytest_mpcheck.fixtures import ProcessFactory
@@ -700,6 +702,27 @@ def test_timer_tells_what_was_seen(text: str) -> None:
     hold.cancel()
     assert called == ([text] if text else []) + ["another"]
     assert timer.function == called.append
+
+
+def test_handler_of_the_limit_is_forgotten_in_a_fork() -> None:
+    before = signal.getsignal(signal.SIGALRM)
+    try:
+        with looking_first(str, print, lambda: None):
+            signal.signal(signal.SIGALRM, print)
+        thread = threading.Thread(target=time_limit._forget)  # which may not
+        thread.start()
+        thread.join()
+        assert signal.getsignal(signal.SIGALRM) not in (before, signal.SIG_DFL, print)
+        for _ in range(2):
+            time_limit._forget()
+            assert signal.getsignal(signal.SIGALRM) is signal.SIG_DFL
+    finally:
+        signal.signal(signal.SIGALRM, before)
+
+
+def test_nothing_is_proved_where_nobody_can_look(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_platforms, "kin", lambda: None)
+    assert prove() is None
 
 
 def test_without_alarms_there_are_timers(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -121,6 +121,21 @@ TESTS = """
         Pipe()
         things.add("three")
 
+    def test_late_marker(request):
+        request.node.add_marker(pytest.mark.mp(allow=["late"]))
+        Pipe()
+        things.add("late")
+
+    @pytest.fixture(scope="module")
+    def impossible():
+        Pipe()
+        things.add("of no fixture")
+        raise ValueError("impossible")
+
+    @pytest.mark.xfail(strict=True)
+    def test_impossible(impossible):
+        pass
+
     @pytest.fixture
     def failing():
         yield
@@ -150,7 +165,7 @@ def findings(path: Path) -> dict[str, Any]:
 @pytest.mark.parametrize("args", [["-Werror"], ["-n1"], ["-Wignore::pytest_mpcheck.MpcheckWarning"]], ids=str)
 def test_findings_are_told_and_fail_nothing(project: pytest.Pytester, args: list[str]) -> None:
     result = project.runpytest_subprocess("--mp-guard-report=report.json", *args)
-    result.assert_outcomes(passed=7, errors=1)
+    result.assert_outcomes(passed=8, errors=1, xfailed=1)
     if "ignore" not in args[0]:
         result.stdout.fnmatch_lines(
             [
@@ -169,22 +184,25 @@ def test_findings_are_told_and_fail_nothing(project: pytest.Pytester, args: list
     result.stdout.fnmatch_lines(
         [
             "=* findings of the guard =*",
-            "demo-leak (4): *",
+            "demo-leak (6): *",
             "    test_it.py::test_leaving: thing 'one' is left (pipe at test_it.py:* in test_leaving)",
             "    test_it.py::test_leaving: thing 'two' is left (pipe at test_it.py:* in test_leaving)",
+            "    test_it.py::test_late_marker: thing 'late' is left (*)",
+            "    fixture 'impossible' of test_it.py: thing 'of no fixture' is left (pipe at test_it.py:*)",
             "    fixture 'careless' of *: thing 'careless' is left (pipe at conftest.py:* in careless)",
             "    test_it.py::test_failing_teardown: thing 'four' is left (pipe at test_it.py:* in failing)",
             "what to do: docs/findings.md shows the repair for each kind; *",
             "1 more was allowed",
             "the guard could not look for everything: things.Stillborn (demo-leak): RuntimeError: of no use here",
             "the guard could not look for everything: things.Broken (broken): OSError: no /proc",
+            "the guard could not look for everything: unknown kind of finding 'late' from @pytest.mark.mp of *",
             "=*",
         ]
     )
     report = findings(project.path)
     assert report["guard"] == "warn"
     assert [one["what"] for one in report["findings"]] == [
-        f"thing {thing!r} is left" for thing in ("one", "two", "careless", "four")
+        f"thing {thing!r} is left" for thing in ("one", "two", "late", "of no fixture", "careless", "four")
     ]
     (allowed,) = report["allowed"]
     assert allowed["reason"] == "it is known"
@@ -192,7 +210,9 @@ def test_findings_are_told_and_fail_nothing(project: pytest.Pytester, args: list
 
 
 def test_strict_guard_fails_the_test(project: pytest.Pytester) -> None:
-    result = project.runpytest_subprocess("--mp-guard=strict", "-k", "not failing")
+    result = project.runpytest_subprocess(
+        "--mp-guard=strict", "-k", "not failing and not impossible and not late_marker"
+    )
     result.assert_outcomes(passed=6, errors=2)
     result.stdout.fnmatch_lines(
         [

@@ -167,6 +167,22 @@ def test_threads_that_forking_knows_of_are_not_told(start: Start) -> None:
     assert found.kinds() == []
 
 
+def test_timer_that_was_cancelled_is_about_to_end(start: Start) -> None:
+    class Timer(threading.Timer):
+        def run(self) -> None:
+            over.wait()
+
+    over = threading.Event()
+    timer = Timer(60, idle)
+    timer.start()
+    timer.cancel()
+    with watched() as found:
+        start(idle)
+    over.set()
+    timer.join()
+    assert found.kinds() == []
+
+
 def test_several_threads_are_told_in_one(beside: Callable[..., threading.Thread]) -> None:
     over = threading.Event()
     beside("one")

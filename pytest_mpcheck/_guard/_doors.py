@@ -179,7 +179,7 @@ def _describe(made: Made, maker: Any, result: Any) -> None:
         made.name = maker.name
         made.start_method = getattr(getattr(maker, "_popen", None), "method", "")
     elif made.kind == "program" and maker is not None:
-        made.pid = getattr(maker, "pid", 0) or 0
+        made.pid = 0 if made.failed else getattr(maker, "pid", 0) or 0  # else what has forked could not run it
         made.name = _program(getattr(maker, "args", ""))
         made.is_piped = getattr(maker, "stdout", None) is not None or getattr(maker, "stderr", None) is not None
     elif made.kind in ("fork", "spawn") and result is not None:

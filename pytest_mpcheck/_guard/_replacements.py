@@ -73,11 +73,9 @@ class Replacements:
             if not isinstance(owner, (type, ModuleType)) or (owner, place.name) in self._replaced:
                 continue
             original = vars(owner).get(place.name)
-            replacement = place.make(original)
-            if replacement is not None:
-                if not place.owner and callable(replacement):
-                    replacement.__module__ = (
-                        module.__name__
-                    )  # not that of C: it is to pickle by the name it stands under
+            if (original is None) == place.is_new:  # else it is another version of the library
+                replacement = place.make(original)
+                if not place.owner:
+                    replacement.__module__ = module.__name__  # not that of C: it pickles by the name it stands under
                 self._replaced[owner, place.name] = original, replacement
                 setattr(owner, place.name, replacement)

@@ -99,6 +99,7 @@ def _counts(thread: threading.Thread) -> bool:
         or isinstance(thread, threading._DummyThread)  # nobody knows whose it is; execnet's is one
         or not thread.is_alive()
         or _is_about_to_end(thread)
+        or (isinstance(thread, threading.Timer) and thread.finished.is_set())  # it was cancelled, and is about to end
         or thread.name.startswith(_HARNESS_NAMES)
         or _module_of(thread).partition(".")[0] in _HARNESS
         or is_of_a_pool(thread)

@@ -59,17 +59,22 @@ class Doors:
         self._before = before
         self._replaced: list[tuple[Any, str, Any, Any]] = []
 
-    def open(self) -> None:
-        """Begin."""
+    def prepare(self) -> None:
+        """Make what stands in the place of the functions; `open` does it where nobody has done it before."""
         for module_name, name, pid_of in _platforms.doors():
             if module_name == "subprocess" and module_name not in sys.modules:
                 continue  # it will take the function from where it is replaced here
-            module = importlib.import_module(module_name)
+            module = sys.modules.get(module_name) or importlib.import_module(module_name)
             door = getattr(module, name, None)
             if door is not None:
-                watched = self._watched(door, pid_of)
-                setattr(module, name, watched)
-                self._replaced.append((module, name, door, watched))
+                self._replaced.append((module, name, door, self._watched(door, pid_of)))
+
+    def open(self) -> None:
+        """Begin."""
+        if not self._replaced:
+            self.prepare()
+        for module, name, _, watched in self._replaced:
+            setattr(module, name, watched)
         _watchers.append(self)
         _watch_forks()
 

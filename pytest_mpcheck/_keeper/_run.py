@@ -85,10 +85,17 @@ class Run:
 
     def history_folder(self) -> str:
         """Make a folder for the history of the run, in that of the run, and return its path."""
+        return self._new_folder("history-")
+
+    def preload_folder(self) -> str:
+        """Make a folder for what a fork server is asked for, in that of the run, and return its path."""
+        return self._new_folder("preload-")
+
+    def _new_folder(self, prefix: str) -> str:
         scope = self._open_scope()
         self._try_to_start_keeper()  # it deletes the folder, should pytest be killed
         os.makedirs(scope.folder, mode=0o700, exist_ok=True)  # a test may have cleared the temporary folder
-        return tempfile.mkdtemp(prefix="history-", dir=scope.folder)
+        return tempfile.mkdtemp(prefix=prefix, dir=scope.folder)
 
     def sweep(self) -> Swept:
         """End what the run has left; only in the process that runs it."""

@@ -23,6 +23,9 @@ from ._stay import helper_descriptors
 
 __all__ = ["Descriptors"]
 
+_STANDARD_STREAMS = 0, 1, 2
+"""Pytest's capture puts other files there, again and again."""
+
 _NOT_TOLD = "/dev/", "/proc/", "/sys/", "anon_inode:", "/memfd:"
 """How the targets of descriptors begin that programs keep open: devices, and what only libraries in C ask for."""
 
@@ -88,7 +91,10 @@ class Descriptors:
         left = {
             number: target
             for number, target in opened.items()
-            if (number, target) not in before and not target.startswith(_NOT_TOLD) and _OURS not in target
+            if number not in _STANDARD_STREAMS
+            and (number, target) not in before
+            and not target.startswith(_NOT_TOLD)
+            and _OURS not in target
         }
         if not left:
             return left

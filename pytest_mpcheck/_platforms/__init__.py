@@ -36,6 +36,7 @@
 `named_memory_exists`  whether a semaphore or a segment of shared memory still has its name
 `ignored_signals()`    which signals this process ignores, where the system tells it besides Python
 `uncollected(pid)`     the exit code of a child that nobody has collected; ``None`` where it is not known
+`thread_count()`       how many threads this process has, as far as anybody tells
 `umask()`              the file mode creation mask of this process
 =====================  =================================================================================
 """
@@ -85,6 +86,7 @@ __all__ = [
     "start_apart",
     "start_clock",
     "start_token",
+    "thread_count",
     "tree_of",
     "umask",
     "uncollected",

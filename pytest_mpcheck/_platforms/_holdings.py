@@ -5,9 +5,10 @@ from __future__ import annotations
 import contextlib
 import os
 import stat
+import threading
 from collections.abc import Iterable
 
-__all__ = ["descriptors", "ignored_signals", "open_descriptors", "umask"]
+__all__ = ["descriptors", "ignored_signals", "open_descriptors", "thread_count", "umask"]
 
 _KINDS = {
     stat.S_IFREG: "file",
@@ -43,6 +44,11 @@ open_descriptors = descriptors
 def ignored_signals() -> frozenset[int]:
     """Return nothing: only Python tells."""
     return frozenset()
+
+
+def thread_count() -> int:
+    """Return how many threads Python knows of."""
+    return threading.active_count()
 
 
 def umask() -> int:

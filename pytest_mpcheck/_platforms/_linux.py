@@ -9,12 +9,13 @@ import signal
 import sys
 from collections.abc import Collection
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from .._records import ProcessId
 from ._kinship import Kin
 from ._posix import doors, end_group, end_self, event_clock, first_end, group_members, start_apart, uncollected
 from ._start_clock import start_clock
+from ._stat import stat_of
 
 if TYPE_CHECKING:
     from .._process_facts import ProcessFacts, Straggler, ThreadWait
@@ -47,6 +48,7 @@ __all__ = [
     "start_apart",
     "start_clock",
     "start_token",
+    "thread_count",
     "tree_of",
     "umask",
     "uncollected",
@@ -92,32 +94,14 @@ def follow_parent(fd: int) -> None:
             os.kill(os.getpid(), signal.SIGTERM)  # pragma: ends by a signal
 
 
-class _Stat(NamedTuple):
-    """What `/proc/PID/stat` tells of a process."""
-
-    name: str
-    state: str
-    parent: int
-    session: int
-    start_token: str
-
-
-def stat_of(pid: int) -> _Stat | None:
-    """Read `/proc/PID/stat`; ``None`` once the process is gone."""
-    try:
-        with open(f"/proc/{pid}/stat", "rb", buffering=0) as file:  # one call: the look at everybody is for each test
-            text = file.read(4096).decode(errors="replace")
-    except OSError:
-        return None
-    head, _, tail = text.rpartition(")")
-    fields = tail.split()
-    return _Stat(head.partition("(")[2], fields[0], int(fields[1]), int(fields[3]), fields[19])
-
-
 def start_token(pid: int) -> str:
     """Return the start time in clock ticks since boot, from `/proc/PID/stat`, field 22; empty once it is gone."""
-    stat = stat_of(pid)
-    return stat.start_token if stat else ""
+    try:
+        with open(f"/proc/{pid}/stat", "rb", buffering=0) as file:
+            text = file.read(4096)
+    except OSError:
+        return ""
+    return text[text.rindex(b")") :].split()[20].decode()
 
 
 def is_alive(process: ProcessId) -> bool:
@@ -227,6 +211,13 @@ def ignored_signals() -> frozenset[int]:
     from . import _proc_self
 
     return _proc_self.ignored_signals()
+
+
+def thread_count() -> int:
+    """Return how many threads this process has, those that Python knows nothing of included."""
+    from . import _proc_self
+
+    return _proc_self.thread_count()
 
 
 def umask() -> int:

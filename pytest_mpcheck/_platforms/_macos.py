@@ -23,7 +23,7 @@ from ._anywhere import (
     tree_of,
     waits_of,
 )
-from ._holdings import descriptors, ignored_signals, open_descriptors, umask
+from ._holdings import descriptors, ignored_signals, open_descriptors, thread_count, umask
 from ._posix import doors, end_group, end_self, event_clock, first_end, group_members, start_apart, uncollected
 from ._watcher import follow_parent
 
@@ -55,6 +55,7 @@ __all__ = [
     "start_apart",
     "start_clock",
     "start_token",
+    "thread_count",
     "tree_of",
     "umask",
     "uncollected",

@@ -13,7 +13,8 @@ from pathlib import Path
 from .._process_facts import Straggler
 from .._records import ProcessId
 from ._brand import brand_of
-from ._linux import command_of, is_alive, stat_of
+from ._linux import command_of, is_alive
+from ._stat import stat_of
 
 __all__ = ["family", "find"]
 

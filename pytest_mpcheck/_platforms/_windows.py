@@ -29,7 +29,7 @@ from ._anywhere import (
     tree_of,
     waits_of,
 )
-from ._holdings import descriptors, ignored_signals, open_descriptors, umask
+from ._holdings import descriptors, ignored_signals, open_descriptors, thread_count, umask
 from ._watcher import follow_parent
 
 __all__ = [
@@ -60,6 +60,7 @@ __all__ = [
     "start_apart",
     "start_clock",
     "start_token",
+    "thread_count",
     "tree_of",
     "umask",
     "uncollected",
