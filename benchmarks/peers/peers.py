@@ -143,7 +143,8 @@ ALL = (
         "cpython",
         "",
         runs=(
-            *(("test/test_multiprocessing_" + name,) for name in (*START_METHODS, "main_handling")),
+            *((f"test/test_multiprocessing_{name}",) for name in START_METHODS),
+            ("test/test_multiprocessing_main_handling.py",),
             ("test/test_concurrent_futures",),
         ),
         ini="[pytest]\n",

@@ -38,7 +38,8 @@ class Parts:
     Attributes:
         pids: The processes of pools, executors and managers.
         threads: The identities of their threads.
-        feeders: The identities of the threads that feed queues that are there; others are about to end.
+        feeders: The identities of the threads that feed queues that are there, those of pools and executors excepted;
+            others are about to end.
         places: The lines that made them, and processes: their pipes and semaphores come from there.
     """
 
@@ -53,7 +54,7 @@ class Parts:
                 self.places.add(made.where)  # the thread that feeds it is about to end, and holds its pipes until then
             if thing is None:
                 continue
-            if made.kind == "queue":
+            if made.kind == "queue" and OWNERS_MODULES.isdisjoint(made.through):
                 self.feeders.add(getattr(getattr(thing, "_thread", None), "ident", None))
             if made.kind in ("process", *_OWNERS):
                 self.places.add(made.where)  # their pipes stay open until they are collected
