@@ -38,5 +38,8 @@ def test_thread_that_feeds_the_queue_of_an_executor_is_its_own(through: tuple[st
         _thread = SimpleNamespace(ident=7)
 
     queue = Queue()
-    made = Made("queue", "test_it.py:1", through=through, object=weakref.ref(queue))
-    assert Parts(Span("test_it", "function", "test_it", made=[made])).feeders == feeders
+    made = Made("queue", "test_it.py:1", through=through)
+    made.object = weakref.ref(queue)
+    span = Span("test_it", "function", "test_it")
+    span.made.append(made)
+    assert Parts(span).feeders == feeders
