@@ -193,7 +193,6 @@ def parse_mark(args: tuple[object, ...], kwargs: Mapping[str, object], origin: s
             )
     given = {keyword: value for keyword, value in kwargs.items() if value is not None}
     where = f"{origin}, "
-    reason = _reason(given, origin)
     return MarkSettings(
         start_methods=_names(
             given["start_methods"], f"{where}start_methods", (*START_METHODS, "all", "default"), "start method"
@@ -202,27 +201,19 @@ def parse_mark(args: tuple[object, ...], kwargs: Mapping[str, object], origin: s
         else None,
         backends=_names(given["backends"], f"{where}backends", BACKENDS, "backend") if "backends" in given else None,
         timeout=_seconds(given["timeout"], f"{where}timeout") if "timeout" in given else None,
-        allow=_allowances(given["allow"], f"{where}allow", reason) if "allow" in given else (),
-        reason=reason,
+        allow=_allowances(given.get("allow"), f"{where}allow", given["reason"])
+        if "reason" in given
+        else _allowances(given["allow"], f"{where}allow")
+        if "allow" in given
+        else (),
+        reason=str(given.get("reason", "")),
     )
 
 
-def _allowances(value: object, origin: str, reason: str = "") -> tuple[Allowance, ...]:
+def _allowances(value: object, origin: str, reason: object = "") -> tuple[Allowance, ...]:
     from ._findings._allowance import parse_allowances
 
     return parse_allowances(value, origin, reason)
-
-
-def _reason(given: Mapping[str, object], origin: str) -> str:
-    """Check the reason of an allowance."""
-    reason = given.get("reason", "")
-    if not isinstance(reason, str):
-        raise BadSetting(f"reason {reason!r} from {origin} is no text: say in words why this is allowed")
-    if reason and "allow" not in given:
-        raise BadSetting(
-            f"reason {reason!r} from {origin} is the reason of nothing: say what is allowed by allow=[...]"
-        )
-    return reason
 
 
 def _names(value: object, origin: str, known: tuple[str, ...], noun: str, *, only_one: bool = False) -> tuple[str, ...]:
