@@ -24,15 +24,19 @@ if TYPE_CHECKING:
         BadSetting,
         ChildDied,
         ChildStuck,
+        Found,
         MpcheckError,
         NoSuchWorkers,
         NotPicklable,
+        ResourcesLeaked,
         UnseenFailure,
     )
+    from ._finding import Finding, MpcheckWarning
     from ._history._chronicle import Event, Source, Span
     from ._history._holds import Hold
     from ._history._log import checkpoint
     from ._history._span import span
+    from ._leaks._block import assert_no_leaks
     from ._ordering import History
     from ._probes._probe import probe
     from ._probes._snapshot import Aspect, Difference, Snapshot
@@ -63,15 +67,19 @@ __all__ = [
     "Difference",
     "Event",
     "Exited",
+    "Finding",
+    "Found",
     "History",
     "Hold",
     "MpcheckError",
+    "MpcheckWarning",
     "NoSuchWorkers",
     "NotPicklable",
     "Outcome",
     "ProcessFacts",
     "ProcessId",
     "Raised",
+    "ResourcesLeaked",
     "Returned",
     "ScriptRun",
     "Signalled",
@@ -87,6 +95,7 @@ __all__ = [
     "assert_isolated",
     "assert_joined",
     "assert_lines",
+    "assert_no_leaks",
     "assert_not_inherited",
     "assert_picklable",
     "checkpoint",
@@ -103,13 +112,25 @@ _HOMES = {
     "ProcessFacts": "._process_facts",
     "WorkerDied": "._children._executor",
     **dict.fromkeys(("Event", "Source", "Span"), "._history._chronicle"),
+    **dict.fromkeys(("Finding", "MpcheckWarning"), "._finding"),
     "checkpoint": "._history._log",
     "span": "._history._span",
     "probe": "._probes._probe",
     **dict.fromkeys(("Aspect", "Difference", "Snapshot"), "._probes._snapshot"),
     **dict.fromkeys([name for name in __all__ if name.startswith("assert_")], "._checks"),
+    "assert_no_leaks": "._leaks._block",
     **dict.fromkeys(
-        ("BadSetting", "ChildDied", "ChildStuck", "MpcheckError", "NoSuchWorkers", "NotPicklable", "UnseenFailure"),
+        (
+            "BadSetting",
+            "ChildDied",
+            "ChildStuck",
+            "Found",
+            "MpcheckError",
+            "NoSuchWorkers",
+            "NotPicklable",
+            "ResourcesLeaked",
+            "UnseenFailure",
+        ),
         "._errors",
     ),
 }

@@ -14,7 +14,21 @@ TYPE_CHECKING = False  # typing itself would cost every child a millisecond
 if TYPE_CHECKING:
     from ._records import ChildReport
 
-__all__ = ["BadSetting", "ChildDied", "ChildStuck", "MpcheckError", "NoSuchWorkers", "NotPicklable", "UnseenFailure"]
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ._finding import Finding
+
+__all__ = [
+    "BadSetting",
+    "ChildDied",
+    "ChildStuck",
+    "Found",
+    "MpcheckError",
+    "NoSuchWorkers",
+    "NotPicklable",
+    "ResourcesLeaked",
+    "UnseenFailure",
+]
 
 
 class NoSuchWorkers(MpcheckError):
@@ -23,6 +37,25 @@ class NoSuchWorkers(MpcheckError):
 
 class NotPicklable(MpcheckError, PicklingError):
     """Something that has to cross to or from a child does not pickle; the message names where inside it."""
+
+
+class Found(MpcheckError):
+    """The guard has found something, and is strict.
+
+    Attributes:
+        findings: What.
+    """
+
+    def __init__(self, message: str, findings: tuple[Finding, ...] = ()) -> None:
+        super().__init__(message, findings)
+        self.findings = findings
+
+    def __str__(self) -> str:
+        return str(self.args[0])
+
+
+class ResourcesLeaked(Found):
+    """A test, or a fixture of wider scope, has left something behind."""
 
 
 class _ChildError(MpcheckError):

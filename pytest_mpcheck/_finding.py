@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from ._record import record
 
-__all__ = ["Finding"]
+__all__ = ["Finding", "MpcheckWarning"]
 
 
 @record(frozen=True, slots=True)
@@ -29,3 +29,10 @@ class Finding:
     evidence: str
     remedy: str
     test: str = ""
+
+
+class MpcheckWarning(UserWarning):
+    """The guard has found something, and warns. It never becomes an error: nothing may break."""
+
+
+MpcheckWarning.__module__ = "pytest_mpcheck"  # where users find it, and name it in their filters

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from ._config import run_of
-from ._words import swept_lines
+from ._process_facts import Swept
 
 __all__ = ["show_swept", "sweep", "take_swept"]
 
@@ -31,7 +31,7 @@ def sweep(config: pytest.Config) -> None:
     swept = run.sweep()
     if worker:
         swept = replace(swept, left=())  # the controller will see them too
-    lines = swept_lines(swept, where)
+    lines = _lines(swept, where)
     if worker:
         config.workeroutput[_KEY] = lines  # type: ignore[attr-defined]
     _add(config, lines)
@@ -53,3 +53,11 @@ def show_swept(reporter: pytest.TerminalReporter) -> None:
 
 def _add(config: pytest.Config, lines: list[str]) -> None:
     config.stash.setdefault(LINES, []).extend(lines)
+
+
+def _lines(swept: Swept, where: str) -> list[str]:
+    if swept == Swept():  # most runs leave nothing, and need no words for it
+        return []
+    from ._words import swept_lines
+
+    return swept_lines(swept, where)

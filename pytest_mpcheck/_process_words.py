@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from ._process_facts import ProcessFacts
+from ._records import Deadlock
 
 __all__ = ["process_line", "process_lines", "time_limit_words"]
 
@@ -80,21 +81,31 @@ def process_lines(processes: Sequence[ProcessFacts]) -> Iterator[str]:
 
 
 def time_limit_words(
-    processes: Sequence[ProcessFacts], held: Sequence[str] = (), limit: str = "the limit of pytest-timeout"
+    processes: Sequence[ProcessFacts],
+    held: Sequence[str] = (),
+    deadlock: Deadlock | None = None,
+    limit: str = "the limit of pytest-timeout",
 ) -> str:
     """Tell what the processes of a test were doing when the test was out of time; nothing when there are none.
 
     Args:
         processes: The processes.
         held: A sentence for each hold at which one of them is held.
+        deadlock: That it is one, if that is proved.
         limit: What to raise, should they have needed the time.
     """
     if not processes:
         return ""
     count = sum(not facts.is_helper for facts in processes)
     head = f"alive below the process of the test when its time was up ({count}):"
-    remedy = f"what to do: see what they wait for; let them end in time, or raise {limit}"
-    return "\n".join([head, *(f"    {line}" for line in process_lines(processes)), *held, remedy])
+    lines = [head, *(f"    {line}" for line in process_lines(processes)), *held]
+    if deadlock is None:
+        remedy = f"see what they wait for; let them end in time, or raise {limit}"
+    else:
+        lines += [f"that is a deadlock, as is proved: {deadlock.what}", "who waits for what:"]
+        lines += [f"    {line}" for line in deadlock.waits]
+        remedy = deadlock.remedy
+    return "\n".join([*lines, f"what to do: {remedy}"])
 
 
 def _likeness(facts: ProcessFacts) -> object:

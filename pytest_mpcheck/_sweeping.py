@@ -248,7 +248,7 @@ class Sweeper:
         self._state = State([getattr(item, "obj", None)])
         limit = self._limit = Limit(
             seconds,
-            lambda: processes_of(item, _LIMIT),
+            lambda: processes_of(item, limit=_LIMIT),
             lambda: end(self._starters.all()[0].started, known),
             is_debugging,
             _hung,

@@ -14,11 +14,9 @@ import pytest
 
 from ._bad_setting import BadSetting
 from ._config import (
-    MARKER,
+    ATTENDED,
     RUN,
     SETTINGS,
-    add_options,
-    answer_to_both_names,
     check_effect,
     choose_kinds,
     is_attended,
@@ -27,6 +25,7 @@ from ._config import (
     read_settings,
     run_of,
 )
+from ._options import MARKER, add_options, answer_to_both_names
 from .fixtures import (
     _mp_kind,
     _mp_nursery,
@@ -72,10 +71,17 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", MARKER)
     if settings.guard != "off":
         run_of(config).watch()
+        from ._guarding import put_guard_on
+
+        put_guard_on(config)
     if settings.trace:
         from ._tracing import open_trace
 
         open_trace(config)
+    if config.getoption("mp_scripts") or config.getini("mp_scripts"):
+        from ._script_items import collect_scripts
+
+        collect_scripts(config)
     if settings.sweep and not config.option.collectonly:
         from ._sweeping import Sweeper
 
@@ -107,9 +113,11 @@ def pytest_configure_node(node: Any) -> None:
 @pytest.hookimpl(optionalhook=True)
 def pytest_testnodedown(node: Any) -> None:
     from ._leftovers import take_swept
+    from ._preloading import take_preloads
     from ._tracing import take_trouble
 
     take_swept(node)
+    take_preloads(node)
     take_trouble(node)
 
 
@@ -131,7 +139,7 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    if not is_mp_test(metafunc.definition):
+    if not is_mp_test(metafunc.definition) and metafunc.definition.get_closest_marker("mp") is None:
         return
     try:
         mark = mark_of(metafunc.definition)
@@ -155,6 +163,16 @@ def pytest_collection_finish(session: pytest.Session) -> None:
 
         call_attendant(session.config)
         prepare(session)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
+    if ATTENDED not in item.config.stash:
+        return (yield)
+    __tracebackhide__ = True
+    from ._attendant import watch_call
+
+    return (yield from watch_call(item))
 
 
 @pytest.hookimpl(wrapper=True, optionalhook=True)

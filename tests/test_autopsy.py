@@ -19,10 +19,12 @@ import pytest
 
 from pytest_mpcheck import ChildDied, ChildStuck, ProcessFacts, ProcessId, _platforms
 from pytest_mpcheck._autopsy import _examination, _stacks
+from pytest_mpcheck._autopsy import _time_limit as time_limit
 from pytest_mpcheck._autopsy._memory import MemoryWatch
 from pytest_mpcheck._autopsy._origin import origin
 from pytest_mpcheck._autopsy._time_limit import looking_first
 from pytest_mpcheck._clock import Deadline, wait_until
+from pytest_mpcheck._deadlocks._last_look import prove
 from pytest_mpcheck._platforms import _anywhere, _lineage, _linux, _procfs
 from pytest_mpcheck._process_words import MOST_GROUPS, MOST_LINES, process_line, process_lines, time_limit_words
 from pytest_mpcheck.fixtures import ProcessFactory
@@ -551,7 +553,7 @@ def test_processes_are_told_before_the_end(pytester: pytest.Pytester, method: st
     assert re.search(r"'plain' \(pid \d+, fork\), started by the test at \S+:\d+ in plain: sleeping", lines)
     assert re.search(r"process \d+, started by the test at \S+:\d+ in foreign: sleeping", lines)
     assert "command: " in lines
-    assert "or raise the limit of pytest-timeout" in lines
+    assert "or raise the limit of pytest-timeout" in lines or "that is a deadlock, as is proved: " in lines
     assert "printed by the child" in lines
     if method == "signal":
         result.assert_outcomes(passed=2, failed=1)
@@ -601,6 +603,45 @@ def test_what_is_told_by_a_dying_process(pytester: pytest.Pytester, workers: str
     )
 
 
+@pytest.mark.parametrize("method", ["signal", "thread"])
+def test_guard_tells_of_a_deadlock_in_any_test(pytester: pytest.Pytester, method: str) -> None:
+    pytester.makepyfile(
+        """
+        import multiprocessing, time
+        import pytest
+
+        def start(name):
+            context = multiprocessing.get_context("fork")
+            reader, writer = context.Pipe(duplex=False)
+            process = context.Process(target=reader.recv, name=name, daemon=True)
+            process.start()
+            return process, writer
+
+        def test_busy():
+            process = start("idle")
+            while True:
+                time.sleep(0)
+
+        def test_waiting():
+            process, writer = start("waiting")
+            process.join()
+        """
+    )
+    runs = ["test_busy", "test_waiting"] if method == "thread" else ["test_"]  # where the first one ends them all
+    for run in runs:
+        result = pytester.runpytest_subprocess("-p", "mpcheck", "--timeout=1", f"--timeout-method={method}", "-k", run)
+        text = re.sub(r"(?m)^E? *", "", result.stdout.str() + result.stderr.str())
+        if run != "test_waiting":
+            busy = text.partition("'idle' (pid ")[2].partition("what to do: ")
+            assert re.search(r"^\d+, fork\), started by the test at \S+:\d+ in start: sleeping", busy[0])
+            assert "that is a deadlock" not in busy[0]
+            assert "or raise the limit of pytest-timeout" in busy[2]
+        if run != "test_busy":
+            waiting = text.partition("'waiting' (pid ")[2].partition("what to do: ")
+            assert "\nwho waits for what:\n" in waiting[0].partition("that is a deadlock, as is proved: ")[2]
+            assert not waiting[2].startswith("see what they wait for")
+
+
 def test_debugger_is_left_alone(pytester: pytest.Pytester) -> None:
     pytester.makepyfile(
         """
@@ -625,7 +666,7 @@ def test_plugin_works_without_pytest_timeout(pytester: pytest.Pytester) -> None:
 def test_failed_examination_ends_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
     called: list[str] = []
 
-    def examine() -> str:
+    def examine(_: object) -> str:
         called.append("examine")
         raise OSError
 
@@ -634,7 +675,7 @@ def test_failed_examination_ends_nothing_else(monkeypatch: pytest.MonkeyPatch) -
         raise TimeoutError
 
     before = signal.getsignal(signal.SIGALRM)
-    with looking_first(examine, called.append):
+    with looking_first(examine, called.append, None):
         signal.signal(signal.SIGALRM, time_is_up)
     try:
         with pytest.raises(TimeoutError) as caught:
@@ -651,7 +692,7 @@ def test_timer_tells_what_was_seen(text: str) -> None:
     other = threading.Timer(3600, called.append, ("other",))
     other.start()
     try:
-        with looking_first(lambda: text, called.append):
+        with looking_first(lambda _: text, called.append, None):
             timer = threading.Timer(0, called.append, ("time is up",))
             hold = threading.Timer(3600, called.append, ("another",))
             hold.start()
@@ -663,9 +704,30 @@ def test_timer_tells_what_was_seen(text: str) -> None:
     assert timer.function == called.append
 
 
+def test_handler_of_the_limit_is_forgotten_in_a_fork() -> None:
+    before = signal.getsignal(signal.SIGALRM)
+    try:
+        with looking_first(str, print, lambda: None):
+            signal.signal(signal.SIGALRM, print)
+        thread = threading.Thread(target=time_limit._forget)  # which may not
+        thread.start()
+        thread.join()
+        assert signal.getsignal(signal.SIGALRM) not in (before, signal.SIG_DFL, print)
+        for _ in range(2):
+            time_limit._forget()
+            assert signal.getsignal(signal.SIGALRM) is signal.SIG_DFL
+    finally:
+        signal.signal(signal.SIGALRM, before)
+
+
+def test_nothing_is_proved_where_nobody_can_look(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_platforms, "kin", lambda: None)
+    assert prove() is None
+
+
 def test_without_alarms_there_are_timers(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delattr(signal, "SIGALRM")
-    with looking_first(str, print):
+    with looking_first(str, print, None):
         pass
 
 

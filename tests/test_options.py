@@ -288,14 +288,21 @@ def test_doors_are_as_they_were(pytester: pytest.Pytester) -> None:
 
 def test_marker_and_options_are_documented(pytester: pytest.Pytester) -> None:
     markers = pytester.runpytest("--markers")
-    markers.stdout.fnmatch_lines(["@pytest.mark.mp(start_methods=None, backends=None, timeout=None): *"])
+    markers.stdout.fnmatch_lines(
+        ["@pytest.mark.mp(start_methods=None, backends=None, timeout=None, allow=None, reason=None): *"]
+    )
     fixtures = pytester.runpytest("--fixtures", "-q")
     for name in ("backend", "context", "executor", "pool", "process", "script", "start_method"):
         fixtures.stdout.fnmatch_lines_random([f"mp_{name} -- *"])
     assert "no docstring" not in "\n".join(line for line in fixtures.outlines if "mp_" in line)
     usage = pytester.runpytest("--help")
     usage.stdout.fnmatch_lines_random(
-        ["  --mp-start-methods=METHODS*", "  --mp-timeout=SECONDS*", "  --mp-platform=PLATFORM*", "  --mp-trace=PATH*"]
+        [
+            "  --mp-start-methods=METHODS*",
+            "  --mp-timeout=SECONDS*",
+            "  --mp-platform=PLATFORM*",
+            "  --mp-guard-report=PATH*",
+        ]
     )
 
 

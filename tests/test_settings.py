@@ -103,7 +103,8 @@ def test_marker_takes_its_keywords() -> None:
             (),
             {"start_method": "spawn"},
             (
-                "unknown keyword 'start_method' in there: it takes start_methods, backends, timeout (did you mean "
+                "unknown keyword 'start_method' in there: it takes start_methods, backends, timeout, allow, "
+                "reason (did you mean "
                 "'start_methods'?)"
             ),
         ),

@@ -8,6 +8,7 @@ import subprocess
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from multiprocessing.process import BaseProcess
+from types import ModuleType
 from typing import Any
 
 from .._autopsy._examination import Known
@@ -80,6 +81,8 @@ def replaced(doors: Iterable[tuple[object, str]], wrap: Callable[[Callable[..., 
     originals = [(owner, name, getattr(owner, name)) for owner, name in doors if hasattr(owner, name)]
     replacements = [(owner, name, wrap(original)) for owner, name, original in originals]
     for owner, name, replacement in replacements:
+        if isinstance(owner, ModuleType):
+            replacement.__module__ = owner.__name__  # not that of C: it is to pickle by the name it stands under
         setattr(owner, name, replacement)
     try:
         yield

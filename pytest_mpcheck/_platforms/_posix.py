@@ -14,7 +14,7 @@ from typing import Any
 from .. import _platforms
 from .._records import ProcessId
 
-__all__ = ["doors", "end_group", "end_self", "event_clock", "first_end", "group_members", "start_apart"]
+__all__ = ["doors", "end_group", "end_self", "event_clock", "first_end", "group_members", "start_apart", "uncollected"]
 
 _LOOK = 100
 """How often to look after a process that nothing can be waited on for, in milliseconds."""
@@ -127,3 +127,21 @@ def doors() -> tuple[tuple[str, str, Callable[[Any], int]], ...]:
         ("os", "posix_spawnp"),
     )
     return tuple((module, name, int) for module, name in names)
+
+
+def uncollected(pid: int) -> int | None:
+    """Return the exit code of a child whose status nobody has collected yet, and leave it uncollected.
+
+    Returns:
+        Negative for a signal; ``None`` while it runs, or where nobody tells.
+    """
+    if sys.platform == "win32" or not hasattr(os, "waitid"):
+        return None
+    try:
+        found = os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+    except OSError:  # it is no child of this process any more
+        return None
+    if found is None:
+        return None
+    code: int = found.si_status
+    return code if found.si_code == os.CLD_EXITED else -code

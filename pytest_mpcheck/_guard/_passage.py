@@ -1,0 +1,104 @@
+"""The way that a call has come: the line of the user's code, and the libraries in between."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import suppress
+from types import FrameType
+from typing import NamedTuple
+
+__all__ = ["LIBRARIES", "Passage", "passage", "place"]
+
+LIBRARIES = frozenset(
+    (
+        __name__.partition(".")[0],
+        *("asyncio", "concurrent", "multiprocessing", "socket", "subprocess", "threading"),
+        *("billiard", "joblib", "loky", "multiprocess", "torch"),
+    )
+)
+"""Packages in which nobody looks for the line that started something."""
+
+
+class Passage(NamedTuple):
+    """How something came to be made.
+
+    Attributes:
+        where: The line of the user's code, such as ``test_prices.py:12 in test_it``.
+        through: The modules of libraries in between, the innermost first.
+        makers: The identities of the objects whose methods were called there.
+    """
+
+    where: str
+    through: tuple[str, ...]
+    makers: frozenset[int]
+
+
+def passage(depth: int) -> Passage:
+    """Return how the calling thread has come here.
+
+    Args:
+        depth: How many callers, of our own, are not to be looked at.
+    """
+    first = frame = sys._getframe(depth + 1)
+    passed: list[FrameType] = []
+    while _is_library(frame) and frame.f_back is not None:
+        passed.append(frame)
+        frame = frame.f_back
+    if _is_library(frame):  # a thread of a library, or a test of one
+        frame = first
+    elif _is_installed(frame):
+        beyond = list(_beyond_packages(frame))
+        if beyond[-1].f_back is not None:
+            passed += beyond
+            frame = beyond[-1].f_back
+    through: dict[str, None] = {}
+    makers: set[int] = set()
+    for one in passed:
+        through[one.f_globals.get("__name__", "")] = None
+        code = one.f_code
+        if code.co_argcount and code.co_varnames[0] == "self":
+            makers.add(id(one.f_locals.get("self")))
+    path = frame.f_code.co_filename
+    with suppress(FileNotFoundError):  # the test has taken its own working directory away
+        path = path.removeprefix(os.path.join(os.getcwd(), ""))
+    return Passage(f"{path}:{frame.f_lineno} in {frame.f_code.co_name}", tuple(through), frozenset(makers))
+
+
+def place(depth: int) -> str:
+    """Return the line of the user's code that the call comes from; empty where a thread of a library has none.
+
+    Args:
+        depth: How many callers, of our own, are not to be looked at.
+    """
+    frame: FrameType | None = sys._getframe(depth + 1)
+    while frame is not None and _is_library(frame):
+        frame = frame.f_back
+    return "" if frame is None else passage(depth + 1).where
+
+
+def _beyond_packages(frame: FrameType) -> Iterator[FrameType]:
+    """Yield a frame of an installed package, and its callers up to the last before the user's code, or to the last."""
+    while True:
+        yield frame
+        if frame.f_back is None or _is_users(frame.f_back):
+            return
+        frame = frame.f_back
+
+
+def _is_users(frame: FrameType) -> bool:
+    return not (_is_installed(frame) or frame.f_code.co_filename.startswith(_STANDARD))
+
+
+def _is_installed(frame: FrameType) -> bool:
+    path = frame.f_code.co_filename
+    return "site-packages" in path or "dist-packages" in path
+
+
+_STANDARD = os.path.join(os.path.dirname(os.__file__), ""), "<frozen "
+
+
+def _is_library(frame: FrameType) -> bool:
+    name = frame.f_globals.get("__name__", "")
+    return name.partition(".")[0] in LIBRARIES and ".test" not in name
