@@ -356,8 +356,7 @@ UNSAFE = """
 """
 
 
-@pytest.mark.parametrize("args", [(), ("-n2",)], ids=["alone", "xdist"])
-def test_what_is_not_preloaded_is_told_once(pytester: pytest.Pytester, args: tuple[str, ...]) -> None:
+def test_what_is_not_preloaded_is_told_once(pytester: pytest.Pytester) -> None:
     pytester.makepyfile(
         beside="",
         test_prints=UNSAFE.format(text="print('hello')"),
@@ -367,7 +366,7 @@ def test_what_is_not_preloaded_is_told_once(pytester: pytest.Pytester, args: tup
         ),
         test_fine=UNSAFE.format(text=""),
     )
-    result = pytester.runpytest_subprocess("--mp-start-methods=forkserver", "-p", "no:cacheprovider", *args)
+    result = pytester.runpytest_subprocess("--mp-start-methods=forkserver", "-p", "no:cacheprovider", "-n1")
     result.assert_outcomes(passed=4)
     result.stdout.fnmatch_lines(
         [
