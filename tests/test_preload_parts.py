@@ -258,7 +258,7 @@ def test_keepsakes() -> None:
     assert found["kept", "parts"] == "list(1, tuple(2, ))"
 
 
-def _raise(error: BaseException) -> None:
+def _raise(error: BaseException) -> Any:
     raise error
 
 
@@ -391,6 +391,12 @@ def test_an_answer_is_heard(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     preload._hear(str(tmp_path))
     assert preload.refused == {}
     preload.ask(types.SimpleNamespace(_forkserver_pid=-1))  # nobody is being started
+
+
+def test_without_room_on_the_disk_nothing_is_preloaded() -> None:
+    server = types.SimpleNamespace(_forkserver_pid=None, _preload_modules=["__main__"])
+    with Preload(lambda: str(_raise(OSError()))).listed(server):
+        assert server._preload_modules == ["__main__"]
 
 
 def test_lazy_pytest() -> None:

@@ -67,6 +67,7 @@ class Preload:
 
     def __init__(self, new_folder: Callable[[], str]) -> None:
         self._new_folder = new_folder
+        self._unused = ""
         self._now = threading.local()
         self.refused: dict[str, str] = {}
         """By name of a module, why it is not preloaded; by the empty name, why nothing is."""
@@ -102,7 +103,11 @@ class Preload:
         """
         with _lock:
             before, modules = server._forkserver_pid, server._preload_modules
-            folder = _servers[before].folder if before in _servers else self._new_folder()
+            try:
+                folder = self._unused = self._unused or self._new_folder()  # for a server that is started now
+            except OSError:  # no room on the disk: it goes without
+                yield
+                return
             server._preload_modules = [*(modules or ()), _LISTENER]
             os.environ[VARIABLE] = folder
             try:
@@ -112,6 +117,7 @@ class Preload:
                 server._preload_modules = modules
             if server._forkserver_pid != before:
                 _servers[server._forkserver_pid] = _Server(folder)
+                self._unused = ""
 
     def ask(self, server: Any) -> None:
         """Ask for what the process wants that is being started by this thread.
