@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from ._history._holds import Hold
     from ._history._log import checkpoint
     from ._history._span import span
+    from ._leaks._block import assert_no_leaks
     from ._ordering import History
     from ._probes._probe import probe
     from ._probes._snapshot import Aspect, Difference, Snapshot
@@ -94,6 +95,7 @@ __all__ = [
     "assert_isolated",
     "assert_joined",
     "assert_lines",
+    "assert_no_leaks",
     "assert_not_inherited",
     "assert_picklable",
     "checkpoint",
@@ -116,6 +118,7 @@ _HOMES = {
     "probe": "._probes._probe",
     **dict.fromkeys(("Aspect", "Difference", "Snapshot"), "._probes._snapshot"),
     **dict.fromkeys([name for name in __all__ if name.startswith("assert_")], "._checks"),
+    "assert_no_leaks": "._leaks._block",
     **dict.fromkeys(
         (
             "BadSetting",

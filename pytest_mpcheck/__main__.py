@@ -1,12 +1,15 @@
-"""The command line: ``python -m pytest_mpcheck compare`` and ``... inherits``.
+"""The command line: ``python -m pytest_mpcheck compare``, ``... inherits`` and ``... script``.
 
-Exit status: 0 when everything was measured, whatever the verdicts; 1 when a worker could not be measured; 2
-for wrong use; 130 after Ctrl-C. What is asked for goes to standard output, how far it got to standard
+Exit status: 0 when everything was measured, whatever the verdicts, or when a program does the same under every start
+method; 1 when a worker could not be measured, or a program does not; 2 for wrong use; 130 after Ctrl-C; 141 when nobody
+reads any more, as when ``head`` has had enough. What is asked for goes to standard output, how far it got to standard
 error.
 """
 
 import argparse
+import contextlib
 import json
+import os
 import sys
 from collections.abc import Sequence
 
@@ -25,14 +28,62 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns:
         The exit status.
     """
-    options = _parser().parse_args(arguments)
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    end = words.index("--") if words[:1] == ["script"] and "--" in words else len(words)
+    parser = _parser()
+    options, unknown = parser.parse_known_args(words[:end])
+    if unknown:
+        hint = "; put -- before the arguments of the program" if options.command == "script" else ""
+        parser.error(f"unrecognized arguments: {' '.join(unknown)}{hint}")
     try:
-        if options.command == "inherits":
-            return _inherits(as_json=options.json)
-        return _compare(options.rounds, options.task_seconds, as_json=options.json)
+        status = _run(options, words[end + 1 :])
+        sys.stdout.flush()
     except KeyboardInterrupt:
         print("interrupted: every worker has been ended, nothing is reported", file=sys.stderr)
         return 130
+    except BrokenPipeError:
+        _close_broken_pipes()
+        return 141
+    return status
+
+
+def _run(options: argparse.Namespace, rest: Sequence[str]) -> int:
+    if options.command == "inherits":
+        return _inherits(as_json=options.json)
+    if options.command == "script":
+        return _script(options, rest)
+    return _compare(options.rounds, options.task_seconds, as_json=options.json)
+
+
+def _close_broken_pipes() -> None:
+    """Let the interpreter flush at exit what nobody reads, without a complaint."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except BrokenPipeError:
+            with contextlib.suppress(OSError):  # what has no descriptor is not flushed at exit
+                nowhere = os.open(os.devnull, os.O_WRONLY)
+                os.dup2(nowhere, stream.fileno())
+                os.close(nowhere)
+
+
+def _script(options: argparse.Namespace, args: Sequence[str]) -> int:
+    from pytest_mpcheck._errors import MpcheckError
+    from pytest_mpcheck._scripts._command import compare_start_methods
+
+    try:
+        same = compare_start_methods(
+            options.file,
+            args,
+            start_methods=options.start_methods,
+            timeout=options.timeout,
+            blocks=options.blocks,
+            tell=lambda what: print(f"running: {what}", file=sys.stderr, flush=True),
+        )
+    except MpcheckError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    return 0 if same else 1
 
 
 def _compare(rounds: int, task_seconds: float, *, as_json: bool) -> int:
@@ -105,7 +156,46 @@ def _parser() -> argparse.ArgumentParser:
         help="how long one task takes when it is alone; a shorter one makes a quick run whose speed-ups mean "
         "little (default: 0.15)",
     )
+    _add_script(commands)
     return parser
+
+
+def _add_script(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    script = commands.add_parser(
+        "script",
+        help="a program under each start method: what differs, and why",
+        usage="python -m pytest_mpcheck script [-h] [--start-methods METHODS] [--timeout SECONDS] [--blocks HOW] FILE "
+        "[-- ARG ...]",
+        description="Run a script, a notebook (.ipynb) or the Python blocks of a page in Markdown (.md) as a real "
+        "__main__ "
+        "under each start method, compare output, exit code and processes, and show what differs.",
+        epilog="Exit status: 0 when it does the same under each of them, 1 when it does not, or does not end; 2 for "
+        "wrong "
+        "use; 130 after Ctrl-C.",
+    )
+    script.add_argument(
+        "file", metavar="FILE", help="the script, notebook or page; what stands behind -- are its arguments"
+    )
+    script.add_argument(
+        "--start-methods",
+        default="all",
+        metavar="METHODS",
+        help="a list of fork, spawn, forkserver, separated by commas, the first of them is what the others are "
+        "compared "
+        "with; or all, or the platform's own default (default: all)",
+    )
+    script.add_argument(
+        "--timeout", default="30", metavar="SECONDS", help="how long one run of a program may take (default: 30)"
+    )
+    script.add_argument(
+        "--blocks",
+        choices=("auto", "page", "each"),
+        default="auto",
+        metavar="HOW",
+        help="which blocks of a page make a program: all of the page, each its own, or auto: the page is one, but "
+        "each of "
+        "several blocks with a __main__ guard is one of its own, behind the blocks without (default: auto)",
+    )
 
 
 def _rounds(text: str) -> int:

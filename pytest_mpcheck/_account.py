@@ -60,6 +60,6 @@ def show_output(item: pytest.Item, when: str) -> None:
     """
     nursery = item.stash.get(NURSERY, None)
     if nursery is not None:
-        nursery.echo.pump()
+        nursery.echo.pump(everybody=True)
         for heading, text in nursery.sections():
             item.add_report_section(when, heading, text)

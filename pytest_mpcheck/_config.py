@@ -1,4 +1,4 @@
-"""Where pytest's configuration becomes our settings: options, ini values, markers.
+"""Where what pytest was told becomes our settings: options, ini values, markers.
 
 A value of a marker goes before the command line's, that before the ini file's, and that before the default.
 """
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from ._bad_setting import BadSetting
+from ._options import NAMES
 from ._settings import START_METHODS, Kind, MarkSettings, Settings, parse_mark, parse_settings
 
 if TYPE_CHECKING:
@@ -21,11 +22,9 @@ if TYPE_CHECKING:
     from ._keeper._run import Run
 
 __all__ = [
-    "MARKER",
+    "ATTENDED",
     "RUN",
     "SETTINGS",
-    "add_options",
-    "answer_to_both_names",
     "assertions_of",
     "check_effect",
     "choose_kinds",
@@ -39,9 +38,6 @@ __all__ = [
 FOR_PROCESSES_ONLY = frozenset(("mp_start_method", "mp_context", "mp_script"))
 """Fixtures that make no sense over threads and interpreters."""
 
-NAMES = frozenset(("mpcheck", "pytest_mpcheck.plugin"))
-"""What ``-p`` may call the plugin: its entry point and its module."""
-
 SETTINGS = pytest.StashKey[Settings]()
 """Where the configuration keeps the settings that hold for the whole run."""
 
@@ -51,74 +47,8 @@ RUN: pytest.StashKey[Run] = pytest.StashKey()
 _ABOUT_FINDINGS = frozenset(("allow", "reason"))
 """Keywords of the marker that say nothing about what the test starts."""
 
-MARKER = (
-    "mp(start_methods=None, backends=None, timeout=None, allow=None, reason=None): the test starts processes; run it "
-    "under these start methods (or, where it uses mp_backend, these backends), with this deadline in seconds for every "
-    "wait. It fails when it starts none. With nothing but allow, kinds of findings of the guard, and the reason: those "
-    "are not told of the test; that says nothing about what it starts."
-)
-
-
-def answer_to_both_names(manager: pytest.PytestPluginManager) -> None:
-    """Let nobody load the plugin a second time under its other name, which pytest refuses.
-
-    Args:
-        manager: The plugin manager, which has loaded it under one of its `NAMES`.
-    """
-    for name in NAMES:
-        if manager.get_plugin(name) is None and not manager.is_blocked(name):
-            manager.register(_SecondName(), name)
-
-
-class _SecondName:
-    """Stands in for the plugin under the name that it was not loaded by."""
-
-
-def add_options(parser: pytest.Parser) -> None:
-    """Declare the options and the ini values."""
-    group = parser.getgroup("mpcheck", "tests that start processes (pytest-mpcheck)")
-    group.addoption(
-        "--mp-start-methods",
-        metavar="METHODS",
-        help="start methods that mp tests run under: a list of fork, spawn, forkserver, separated by commas; "
-        "'all' that the platform has (the default), or the platform's own 'default'",
-    )
-    group.addoption(
-        "--mp-timeout",
-        metavar="SECONDS",
-        help="deadline of every wait for a child, a pool or a script (default: 30)",
-    )
-    group.addoption(
-        "--mp-platform",
-        metavar="PLATFORM",
-        help="pretend to be on linux, macos or windows: offer that platform's start methods and its default only",
-    )
-    group.addoption(
-        "--mp-guard",
-        metavar="GUARD",
-        help="look after every process that the run starts, through whatever library: off, warn, or strict (those in a "
-        "session of their own too); the default is warn where the plugin is named by -p mpcheck, else off",
-    )
-    group.addoption(
-        "--mp-guard-report",
-        metavar="PATH",
-        help="write what the guard finds to this file, as JSON; puts the guard on (warn)",
-    )
-    group.addoption(
-        "--mp-trace",
-        metavar="PATH",
-        help="write the history of every mp test to this file, as Chrome trace events: open it in Perfetto "
-        "(https://ui.perfetto.dev) or chrome://tracing",
-    )
-    parser.addini("mp_start_methods", "as --mp-start-methods", type="args", default=None)
-    parser.addini("mp_timeout", "as --mp-timeout", default=None)
-    parser.addini("mp_platform", "as --mp-platform", default=None)
-    parser.addini("mp_guard", "as --mp-guard", default=None)
-    parser.addini(
-        "mp_allow", "findings of the guard not to be told, such as thread-leak: *pytest-timeout*", type="linelist"
-    )
-    parser.addini("mp_history_limit", "how large the history of a process may become, such as 64MB", default=None)
-    parser.addini("mp_keep", "patterns of names and command lines of processes to leave alone", type="linelist")
+ATTENDED = pytest.StashKey[bool]()
+"""Where the configuration keeps that its tests are attended; see `_attendant`."""
 
 
 def read_settings(config: pytest.Config) -> Settings:
@@ -139,7 +69,7 @@ def read_settings(config: pytest.Config) -> Settings:
             raw[name] = (",".join(value) if isinstance(value, list) else value), origin
     if "guard" not in raw and not NAMES.isdisjoint(config.getoption("plugins")):
         raw["guard"] = "warn", "command line -p"
-    for name in ("guard_report", "trace"):
+    for name in ("guard_report", "sweep", "trace"):
         if (value := config.getoption(f"mp_{name}")) is not None:
             raw[name] = value, f"command line --mp-{name.replace('_', '-')}"
     for name in ("allow", "keep", "history_limit"):

@@ -81,7 +81,10 @@ def process_lines(processes: Sequence[ProcessFacts]) -> Iterator[str]:
 
 
 def time_limit_words(
-    processes: Sequence[ProcessFacts], held: Sequence[str] = (), deadlock: Deadlock | None = None
+    processes: Sequence[ProcessFacts],
+    held: Sequence[str] = (),
+    deadlock: Deadlock | None = None,
+    limit: str = "the limit of pytest-timeout",
 ) -> str:
     """Tell what the processes of a test were doing when the test was out of time; nothing when there are none.
 
@@ -89,6 +92,7 @@ def time_limit_words(
         processes: The processes.
         held: A sentence for each hold at which one of them is held.
         deadlock: That it is one, if that is proved.
+        limit: What to raise, should they have needed the time.
     """
     if not processes:
         return ""
@@ -96,7 +100,7 @@ def time_limit_words(
     head = f"alive below the process of the test when its time was up ({count}):"
     lines = [head, *(f"    {line}" for line in process_lines(processes)), *held]
     if deadlock is None:
-        remedy = "see what they wait for; let them end in time, or raise the limit of pytest-timeout"
+        remedy = f"see what they wait for; let them end in time, or raise {limit}"
     else:
         lines += [f"that is a deadlock, as is proved: {deadlock.what}", "who waits for what:"]
         lines += [f"    {line}" for line in deadlock.waits]

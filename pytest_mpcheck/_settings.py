@@ -6,16 +6,21 @@ what would be right; what gets past this module is valid. Nothing here knows of 
 
 from __future__ import annotations
 
-import math
-import os
-import re
 from collections.abc import Iterable, Mapping
-from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 from ._bad_setting import BadSetting
 from ._offers import CURRENT, OFFERS, Offer
 from ._record import record
+from ._values import (
+    check_names,
+    check_new_file,
+    check_patterns,
+    check_reason,
+    check_seconds,
+    check_size,
+    nearest,
+)
 
 if TYPE_CHECKING:
     from ._findings._allowance import Allowance
@@ -34,10 +39,6 @@ GUARDS = ("off", "warn", "strict")
 DEFAULT_TIMEOUT = 30.0
 
 DEFAULT_HISTORY_LIMIT = 64 * 1024**2
-
-_LEAST_HISTORY = 64 * 1024
-
-_UNITS = {"": 1, "B": 1, "KB": 1024, "MB": 1024**2, "GB": 1024**3}
 
 
 @record(frozen=True, slots=True)
@@ -67,6 +68,8 @@ class Settings:
         guard_report: The file to write the findings of the guard to, as an absolute path; empty for none.
         trace: The file to write the history of the run to, as an absolute path; empty for none.
         history_limit: How large the history of a process may become, in bytes.
+        sweep: The start methods that tests of the default context are run again under, as `start_methods`; empty for
+            none.
     """
 
     start_methods: tuple[str, ...]
@@ -78,6 +81,7 @@ class Settings:
     guard_report: str = ""
     trace: str = ""
     history_limit: int = DEFAULT_HISTORY_LIMIT
+    sweep: tuple[str, ...] = ()
 
     @property
     def offer(self) -> Offer:
@@ -144,25 +148,29 @@ def parse_settings(raw: Mapping[str, tuple[object, str]]) -> Settings:
     Raises:
         BadSetting: A value makes no sense.
     """
-    methods, timeout, platform, guard, keep, limit, trace = (
-        raw.get(name) for name in ("start_methods", "timeout", "platform", "guard", "keep", "history_limit", "trace")
+    methods, timeout, platform, guard, keep, limit, trace, sweep = (
+        raw.get(name)
+        for name in ("start_methods", "timeout", "platform", "guard", "keep", "history_limit", "trace", "sweep")
     )
     report = raw.get("guard_report")
-    if report and guard and "off" in _names(*guard, GUARDS, "guard", only_one=True):
+    if report and guard and "off" in check_names(*guard, GUARDS, "guard", only_one=True):
         raise BadSetting(
             f"file {report[0]!r} from {report[1]} would have nothing in it, since the guard is off ({guard[1]}): "
             f"put it on, or ask for no report"
         )
     return Settings(
         allow=_allowances(*raw["allow"]) if "allow" in raw else (),
-        guard_report=_new_file(*report) if report else "",
-        start_methods=_names(*methods, (*START_METHODS, "all", "default"), "start method") if methods else ("all",),
-        timeout=_seconds(*timeout) if timeout else DEFAULT_TIMEOUT,
-        platform=_names(*platform, tuple(OFFERS), "platform", only_one=True)[0] if platform else CURRENT,
-        guard=_names(*guard, GUARDS, "guard", only_one=True)[0] if guard else "warn" if report else "off",
-        keep=_patterns(*keep) if keep else (),
-        trace=_new_file(*trace) if trace else "",
-        history_limit=_size(*limit) if limit else DEFAULT_HISTORY_LIMIT,
+        guard_report=check_new_file(*report) if report else "",
+        start_methods=check_names(*methods, (*START_METHODS, "all", "default"), "start method")
+        if methods
+        else ("all",),
+        timeout=check_seconds(*timeout) if timeout else DEFAULT_TIMEOUT,
+        platform=check_names(*platform, tuple(OFFERS), "platform", only_one=True)[0] if platform else CURRENT,
+        guard=check_names(*guard, GUARDS, "guard", only_one=True)[0] if guard else "warn" if report else "off",
+        keep=check_patterns(*keep) if keep else (),
+        trace=check_new_file(*trace) if trace else "",
+        history_limit=check_size(*limit) if limit else DEFAULT_HISTORY_LIMIT,
+        sweep=check_names(*sweep, (*START_METHODS, "all"), "start method") if sweep else (),
     )
 
 
@@ -189,106 +197,27 @@ def parse_mark(args: tuple[object, ...], kwargs: Mapping[str, object], origin: s
     for keyword in kwargs:
         if keyword not in known:
             raise BadSetting(
-                f"unknown keyword {keyword!r} in {origin}: it takes {', '.join(known)}{_nearest(keyword, known)}"
+                f"unknown keyword {keyword!r} in {origin}: it takes {', '.join(known)}{nearest(keyword, known)}"
             )
     given = {keyword: value for keyword, value in kwargs.items() if value is not None}
     where = f"{origin}, "
+    reason = check_reason(given, origin)
     return MarkSettings(
-        start_methods=_names(
+        start_methods=check_names(
             given["start_methods"], f"{where}start_methods", (*START_METHODS, "all", "default"), "start method"
         )
         if "start_methods" in given
         else None,
-        backends=_names(given["backends"], f"{where}backends", BACKENDS, "backend") if "backends" in given else None,
-        timeout=_seconds(given["timeout"], f"{where}timeout") if "timeout" in given else None,
-        allow=_allowances(given.get("allow"), f"{where}allow", given["reason"])
-        if "reason" in given
-        else _allowances(given["allow"], f"{where}allow")
-        if "allow" in given
-        else (),
-        reason=str(given.get("reason", "")),
+        backends=check_names(given["backends"], f"{where}backends", BACKENDS, "backend")
+        if "backends" in given
+        else None,
+        timeout=check_seconds(given["timeout"], f"{where}timeout") if "timeout" in given else None,
+        allow=_allowances(given["allow"], f"{where}allow", reason) if "allow" in given else (),
+        reason=reason,
     )
 
 
-def _allowances(value: object, origin: str, reason: object = "") -> tuple[Allowance, ...]:
+def _allowances(value: object, origin: str, reason: str = "") -> tuple[Allowance, ...]:
     from ._findings._allowance import parse_allowances
 
     return parse_allowances(value, origin, reason)
-
-
-def _names(value: object, origin: str, known: tuple[str, ...], noun: str, *, only_one: bool = False) -> tuple[str, ...]:
-    """Check names: a text with commas between them, or a list of texts."""
-    if isinstance(value, str):
-        names = [name.strip() for name in value.split(",") if name.strip()]
-    elif isinstance(value, (list, tuple)) and all(isinstance(name, str) for name in value):
-        names = list(value)
-    else:
-        raise BadSetting(f"{value!r} from {origin} is no list of {noun}s: give names out of {', '.join(known)}")
-    if not names or (only_one and len(names) != 1):
-        raise BadSetting(
-            f"{value!r} from {origin} names no {noun}: give {'one' if only_one else 'some'} of {', '.join(known)}"
-        )
-    for name in names:
-        if name not in known:
-            raise BadSetting(
-                f"unknown {noun} {name!r} from {origin}: there is {', '.join(known)}{_nearest(name, known)}"
-            )
-    return tuple(names)
-
-
-def _patterns(value: object, origin: str) -> tuple[str, ...]:
-    """Check patterns of processes: a list of texts, none of them empty or one that takes in everything."""
-    patterns = tuple(value) if isinstance(value, (list, tuple)) else (value,)
-    for pattern in patterns:
-        if not isinstance(pattern, str) or not pattern.strip("*").strip():
-            raise BadSetting(
-                f"pattern {pattern!r} from {origin} names no process: give patterns of command lines or names, "
-                f"such as *ssh-agent*"
-            )
-    return patterns
-
-
-def _new_file(value: object, origin: str) -> str:
-    """Check the path of a file that is to be written; one that is there may be replaced."""
-    right = "give the path of a file in a folder that is there, such as trace.json"
-    path = os.path.realpath(str(value))
-    if not value or os.path.isdir(path):
-        raise BadSetting(f"file {value!r} from {origin} is {'a folder' if value else 'no name'}: {right}")
-    if os.path.lexists(path) and not os.path.isfile(path):
-        raise BadSetting(f"file {value!r} from {origin} is there, and no regular file: {right}")
-    if not os.path.isdir(os.path.dirname(path)):
-        raise BadSetting(f"file {value!r} from {origin} has no folder {os.path.dirname(path)!r} to be in: {right}")
-    return path
-
-
-def _seconds(value: object, origin: str) -> float:
-    """Check a time limit."""
-    right = "give a number of seconds above zero, such as 30"
-    if isinstance(value, bool) or not isinstance(value, (int, float, str)):
-        raise BadSetting(f"timeout {value!r} from {origin} is no number: {right}")
-    try:
-        seconds = float(value)
-    except ValueError:
-        raise BadSetting(f"timeout {value!r} from {origin} is no number: {right}") from None
-    if not (0 < seconds < math.inf):
-        raise BadSetting(f"timeout {value!r} from {origin} can never be kept: {right}")
-    return seconds
-
-
-def _size(value: object, origin: str) -> int:
-    """Check a number of bytes: digits, and a unit after them."""
-    right = f"give a number of bytes, {_LEAST_HISTORY // 1024}kB at least, such as 64MB"
-    found = re.fullmatch(r"(\d+) *([kMG]?B?)", str(value).strip(), re.IGNORECASE | re.ASCII)
-    unit = _UNITS.get(found[2].upper()) if found else None
-    if not found or unit is None:
-        raise BadSetting(f"history limit {value!r} from {origin} is no size: {right}")
-    size = int(found[1]) * unit
-    if size < _LEAST_HISTORY:
-        raise BadSetting(f"history limit {value!r} from {origin} is too small: {right}")
-    return size
-
-
-def _nearest(word: str, known: Iterable[str]) -> str:
-    """Say which known word was probably meant."""
-    matches = get_close_matches(word, list(known), n=1)
-    return f" (did you mean {matches[0]!r}?)" if matches else ""

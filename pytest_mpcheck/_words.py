@@ -7,7 +7,7 @@ would bear, whatever a child has written.
 from __future__ import annotations
 
 import signal
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import assert_never
 
 from ._event_words import event_lines
@@ -34,6 +34,7 @@ __all__ = [
     "keeper_lines",
     "message",
     "output_sections",
+    "preload_lines",
     "signal_name",
     "swept_lines",
     "tail",
@@ -164,6 +165,27 @@ def swept_lines(swept: Swept, where: str) -> list[str]:
         if stragglers:
             lines += [f"{_count(stragglers)} {has}:", *(f"    {_straggler_line(one)}" for one in stragglers)]
             lines.append(f"what to do: {remedy}")
+    return lines
+
+
+def preload_lines(refused: Mapping[str, str]) -> list[str]:
+    """Tell which modules the fork server has not preloaded, a line for each.
+
+    Args:
+        refused: By name of a module, what it does when it is imported; by the empty name, why nothing is preloaded.
+    """
+    lines = []
+    if "" in refused:
+        lines = [
+            f"all modules: {refused['']}, and has what it had; each child imports the rest",
+            "what to do: start no forkserver child before, in a test without the mp marker for instance",
+        ]
+    modules = [f"{name}: when it is imported it {reason}" for name, reason in sorted(refused.items()) if name]
+    if modules:
+        lines += [
+            *modules,
+            "each child that needs them imports them; what to do: nothing, or let them do that when they are used",
+        ]
     return lines
 
 

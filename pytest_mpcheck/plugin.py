@@ -14,11 +14,9 @@ import pytest
 
 from ._bad_setting import BadSetting
 from ._config import (
-    MARKER,
+    ATTENDED,
     RUN,
     SETTINGS,
-    add_options,
-    answer_to_both_names,
     check_effect,
     choose_kinds,
     is_attended,
@@ -27,6 +25,7 @@ from ._config import (
     read_settings,
     run_of,
 )
+from ._options import MARKER, add_options, answer_to_both_names
 from .fixtures import (
     _mp_kind,
     _mp_nursery,
@@ -59,6 +58,14 @@ def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginMa
     add_options(parser)
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_load_initial_conftests(early_config: pytest.Config, args: list[str]) -> None:
+    if "--mp-sweep" in args:
+        from ._sweep_option import part_sweep_from_paths
+
+        part_sweep_from_paths(early_config, args)
+
+
 def pytest_configure(config: pytest.Config) -> None:
     settings = config.stash[SETTINGS] = read_settings(config)
     config.addinivalue_line("markers", MARKER)
@@ -71,6 +78,14 @@ def pytest_configure(config: pytest.Config) -> None:
         from ._tracing import open_trace
 
         open_trace(config)
+    if config.getoption("mp_scripts") or config.getini("mp_scripts"):
+        from ._script_items import collect_scripts
+
+        collect_scripts(config)
+    if settings.sweep and not config.option.collectonly:
+        from ._sweeping import Sweeper
+
+        config.pluginmanager.register(Sweeper(config), "mpcheck-sweep")
 
 
 @pytest.hookimpl(wrapper=True, trylast=True)  # inside of whoever tells the world that the session is over
@@ -98,9 +113,11 @@ def pytest_configure_node(node: Any) -> None:
 @pytest.hookimpl(optionalhook=True)
 def pytest_testnodedown(node: Any) -> None:
     from ._leftovers import take_swept
+    from ._preloading import take_preloads
     from ._tracing import take_trouble
 
     take_swept(node)
+    take_preloads(node)
     take_trouble(node)
 
 
@@ -146,6 +163,16 @@ def pytest_collection_finish(session: pytest.Session) -> None:
 
         call_attendant(session.config)
         prepare(session)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
+    if ATTENDED not in item.config.stash:
+        return (yield)
+    __tracebackhide__ = True
+    from ._attendant import watch_call
+
+    return (yield from watch_call(item))
 
 
 @pytest.hookimpl(wrapper=True, optionalhook=True)

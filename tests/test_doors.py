@@ -6,6 +6,7 @@ import importlib
 import multiprocessing
 import os
 import pickle
+import re
 import subprocess
 import sys
 import threading
@@ -309,3 +310,30 @@ def test_library_that_copies_multiprocessing_has_doors(
     assert made.kind == "pool"
     if sys.implementation.name == "cpython":
         assert made.object is None  # there are no weak references to it
+
+
+def test_line_of_the_user_is_beyond_installed_packages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / "site-packages"
+    folder.mkdir()
+    (folder / "some_pool.py").write_text(
+        "import threading\n"
+        "from pytest_mpcheck._guard._passage import passage\n"
+        "class Pool:\n"
+        "    def start(self):\n"
+        "        return passage(0)\n"
+        "    def start_in_thread(self):\n"
+        "        seen = []\n"
+        "        thread = threading.Thread(target=lambda: seen.append(self.start()))\n"
+        "        thread.start()\n"
+        "        thread.join()\n"
+        "        return seen[0]\n"
+    )
+    monkeypatch.syspath_prepend(folder)
+    pool: Any = importlib.import_module("some_pool").Pool()
+    seen = pool.start()
+    assert re.fullmatch(r".*test_doors\.py:\d+ in test_line_of_the_user_is_beyond_installed_packages", seen.where)
+    assert seen.through == ("some_pool",)
+    assert id(pool) in seen.makers
+    seen = pool.start_in_thread()
+    assert seen.where.endswith("some_pool.py:5 in start")  # a thread of the package has no other line
+    assert seen.through == ()

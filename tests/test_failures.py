@@ -8,6 +8,9 @@ import sys
 
 import pytest
 
+from pytest_mpcheck._guard._failures import Failures
+from pytest_mpcheck._guard._watcher import Made
+
 CHILDREN = """
     import asyncio, contextlib, multiprocessing, os, signal, subprocess, sys, threading
     from concurrent.futures import ProcessPoolExecutor
@@ -207,3 +210,19 @@ def test_failures_that_nobody_sees_are_told(pytester: pytest.Pytester) -> None:
     assert killed["evidence"] == ""
     assert by_test["test_told_run"]["what"].startswith("program 'false' failed unseen: exit code 1")
     assert by_test["test_told_fork"]["what"].startswith("forked process failed unseen: exit code 3")
+
+
+@pytest.mark.parametrize(
+    ("library", "start_method", "code", "is_told"),
+    [
+        ("billiard.pool", "forkserver", 255, False),
+        ("billiard.pool", "forkserver", 1, True),
+        ("billiard.pool", "fork", 255, True),
+        ("multiprocessing.pool", "forkserver", 255, True),
+    ],
+)
+def test_code_that_billiard_gives_where_it_knows_none(
+    library: str, start_method: str, code: int, is_told: bool
+) -> None:
+    made = Made("process", "test_it.py:1", through=(library,), start_method=start_method)
+    assert Failures()._is_unseen(made, code) == is_told

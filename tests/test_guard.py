@@ -181,7 +181,7 @@ def test_guard_that_is_off_touches_nothing(pytester: pytest.Pytester, pids: Pids
 @pytest.mark.parametrize("guard", ["warn", "strict"])
 def test_session_of_its_own_is_told_and_left_alone(pytester: pytest.Pytester, pids: Pids, guard: str) -> None:
     result = pytester.runpytest_subprocess(f"--mp-guard={guard}", "-k", "session")
-    result.assert_outcomes(passed=1)
+    result.assert_outcomes(passed=1, errors=int(guard == "strict"))  # of a test, what is still there is a leak then
     if guard == "warn":
         result.stdout.fnmatch_lines(
             ["1 process in a session of its own at the end of the run, left alone:", f"    pid {pids['session']}: *"]
@@ -196,7 +196,7 @@ def test_session_of_its_own_is_told_and_left_alone(pytester: pytest.Pytester, pi
 def test_what_is_to_be_kept_is_left_alone_untold(pytester: pytest.Pytester, pids: Pids, guard: str) -> None:
     pytester.makeini("[pytest]\nmp_keep =\n    {nobody}\n    *pids/left")
     result = pytester.runpytest_subprocess(f"--mp-guard={guard}", "-k", "leaving or session")
-    result.assert_outcomes(passed=2)
+    result.assert_outcomes(passed=2, errors=int(guard == "strict"))
     result.stdout.fnmatch_lines([f"    pid {pids['session']}: *"])
     assert f"pid {pids['left']}" not in result.stdout.str()
     assert is_alive(pids["left"])

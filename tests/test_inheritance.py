@@ -132,6 +132,7 @@ OF_THE_FIXTURES = {
     ("logging handlers", "fork"): "fresh",
     ("warning filters", "spawn"): "copy",
     ("warning filters", "forkserver"): "copy",
+    ("environment", "forkserver"): "copy",
     ("sys.path", "interpreter"): "copy",
 }
 """What is another thing in children of the fixtures, as the documentation says below the table."""

@@ -197,8 +197,9 @@ def test_helpers_are_told_from_children_of_the_fork_server() -> None:
         straggler(1000004, "sleep"),
         straggler(1000005, server, parent=1),
         straggler(1000006, server, parent=1000004),
+        straggler(1000007, "python -c from billiard.semaphore_tracker import main;main(5)"),
     )
-    assert [scope.is_helper(one, everybody) for one in everybody] == [True, False, True, False, False, True]
+    assert [scope.is_helper(one, everybody) for one in everybody] == [True, False, True, False, False, True, True]
     after_pytest = Scope("/folder", ProcessId(0, ""), 0)
     assert after_pytest.is_helper(everybody[4], everybody)
 
@@ -341,6 +342,23 @@ def test_doors_are_watched_before_subprocess_is_imported(tmp_path: Path) -> None
 def test_doors_note_nothing_once_the_folder_is_gone(tmp_path: Path) -> None:
     Doors(str(tmp_path / "gone")).note(os.getpid())
     assert not (tmp_path / "gone").exists()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="processes alone tell there when they started")
+def test_start_is_noted_without_a_look_at_the_process(
+    monkeypatch: pytest.MonkeyPatch, start: Start, tmp_path: Path
+) -> None:
+    looked: list[int] = []
+    doors = Doors(str(tmp_path))
+    doors.open()
+    with monkeypatch.context() as patch:
+        patch.setattr(_platforms, "start_token", looked.append)
+        process = start()
+        doors.note(os.getpid(), since=0)  # so long ago that the clock does not tell
+    doors.close()
+    assert looked == [os.getpid()]
+    started = identity(process)
+    assert f"{started.pid} {started.start_token}" in (tmp_path / NOTES).read_text().splitlines()
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="there is no disk that is always full")

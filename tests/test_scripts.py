@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from pytest_mpcheck import MpcheckError, ScriptRun
+from pytest_mpcheck._children._script_starts import _Register
 
 RunScript = Callable[..., ScriptRun]
 
@@ -123,6 +124,24 @@ def test_script_past_its_deadline_is_ended(pytester: pytest.Pytester) -> None:
             "E *what to do: let the script end in time, or raise the limit*",
         ]
     )
+
+
+class Started:
+    """What `multiprocessing` keeps of a child, as far as is looked at."""
+
+    pid = 3
+    _popen = None
+
+
+def test_starts_are_noted_by_the_script_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "starts"
+    register, without_folder = _Register(str(path)), _Register(str(tmp_path / "nowhere" / "starts"))
+    register.add(Started())
+    without_folder.add(Started())
+    monkeypatch.setattr("os.getpid", lambda: -1)  # as in a process that os.fork has made of the script
+    register.add(Started())
+    assert path.read_text() == "start 3 \n"
+    assert (len(register), len(without_folder)) == (2, 1)
 
 
 def test_script_that_is_not_there_is_refused(mp_script: RunScript, write: Callable[[str], Path]) -> None:

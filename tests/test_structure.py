@@ -36,13 +36,24 @@ ROOT = Path(pytest_mpcheck.__file__).parent
 ROWS = (
     ("_bad_setting", "_record"),
     ("_finding", "_records", "_process_facts", "_errors", "_clock", "_excerpts", "_offers", "_regular_file", "_table"),
-    ("_findings", "_platforms", "_settings", "_words", "_event_words", "_process_words"),
+    ("_findings", "_platforms", "_settings", "_values", "_words", "_event_words", "_process_words"),
     ("_autopsy", "_deadlocks", "_history", "_keeper", "_linearizability", "_probes", "_trace", "models"),
     ("_children",),
-    ("_checks", "_comparison", "_guard", "_hazards", "_inheritance", "_leaks", "_ordering", "_sweep"),
+    ("_checks", "_comparison", "_guard", "_hazards", "_inheritance", "_leaks", "_ordering", "_scripts", "_sweep"),
     (
-        *("_account", "_attendant", "_config", "_docket", "_guarding", "_leftovers", "_recordings", "_time_limit"),
-        *("_tracing", "fixtures"),
+        *(
+            "_account",
+            "_attendant",
+            "_config",
+            "_docket",
+            "_guarding",
+            "_leftovers",
+            "_options",
+            "_preloading",
+            "_recordings",
+        ),
+        *("_script_items", "_sweep_candidate", "_sweep_fixtures", "_sweep_option", "_sweep_reports", "_sweeping"),
+        *("_time_limit", "_tracing", "fixtures"),
     ),
     ("plugin", "__main__"),
 )

@@ -8,7 +8,9 @@ import sys
 
 __all__ = ["origin"]
 
-_ON_THE_WAY = frozenset((__name__.partition(".")[0], "asyncio", "concurrent", "multiprocessing", "subprocess"))
+_ON_THE_WAY = frozenset(
+    (__name__.partition(".")[0], "asyncio", "concurrent", "multiprocessing", "socket", "subprocess")
+)
 """Packages in which nobody looks for the line that started something."""
 
 

@@ -80,7 +80,7 @@ def _failure(obj: object) -> str:
             attempt(obj)
         except RAISED as error:  # it is anybody's
             stage = "cannot be read back" if _pickles(obj) else "does not pickle"
-            return f"{culprit(obj, type(obj).__name__, attempt)} {stage} ({reason_of(error)})"
+            return f"{culprit(obj, type(obj).__name__, attempt, by_name=True)} {stage} ({reason_of(error)})"
     return ""
 
 

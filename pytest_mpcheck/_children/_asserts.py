@@ -3,7 +3,7 @@
 A child that imports a test module by itself gets the plain one, and a bare ``AssertionError`` of it. So the process of
 the test rewrites each such module once more, once in a run, and leaves the code in the folder of the test; in the child
 the finder of `_modules` runs that code under the module's name. It is what pytest itself would run, but for one thing:
-it does not import pytest.
+it does not import pytest, nor does ``import pytest`` at its top, until something of it is used (`_lazy_pytest`).
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from types import FunctionType, ModuleType
 
 from ._explainer import EXPLANATION, NAME
+from ._lazy_pytest import NAME as LAZY_PYTEST
 
 __all__ = ["Assertions", "RewrittenCode"]
 
@@ -116,7 +117,7 @@ class RewrittenCode:
 def _rewrite(path: str, rewrite: Callable[[ast.Module, bytes, str], None]) -> bytes:
     with open(path, "rb") as file:
         source = file.read()
-    if b"assert" not in source:
+    if b"assert" not in source and b"import pytest" not in source:
         return b""
     with warnings.catch_warnings(action="ignore"):  # pytest has told them
         tree = ast.parse(source, path)
@@ -124,12 +125,26 @@ def _rewrite(path: str, rewrite: Callable[[ast.Module, bytes, str], None]) -> by
         body = [statement for statement in tree.body if not _imports_pytest(statement)]
         if len(body) == len(tree.body):  # the module asks not to be rewritten
             return b""
-        tree.body = body
+        tree.body = [other for statement in body for other in _made_lazy(statement)]
         return marshal.dumps(compile(tree, path, "exec", dont_inherit=True))
 
 
 def _imports_pytest(statement: ast.stmt) -> bool:
     return isinstance(statement, ast.Import) and statement.names[0].asname == NAME
+
+
+def _made_lazy(statement: ast.stmt) -> list[ast.stmt]:
+    """Return what stands for a statement in a child: pytest is imported there when it is used."""
+    if not isinstance(statement, ast.Import) or all(alias.name != "pytest" for alias in statement.names):
+        return [statement]
+    parts: list[ast.stmt] = []
+    for alias in statement.names:
+        part: ast.stmt = ast.Import([alias])
+        if alias.name == "pytest":
+            target = ast.Name(alias.asname or "pytest", ast.Store())
+            part = ast.Assign([target], ast.Name(LAZY_PYTEST, ast.Load()))
+        parts.append(ast.fix_missing_locations(ast.copy_location(part, statement)))
+    return parts
 
 
 def _is_rewritten(name: str) -> bool:

@@ -247,6 +247,17 @@ class Child:
 
     def _wait(self, deadline: Deadline) -> Stuck | None:
         """Wait for the end; return how it is stuck: past the deadline, or in a deadlock that was proved before."""
+        if not self._worker.wait(min(_ECHO_INTERVAL, deadline.remaining())):
+            stuck = self._keep_watch(deadline)
+            if stuck is not None:
+                return stuck
+        self._ended_at = self._ended_at or self._recollection.now()
+        self._echo.pump()
+        self._echo.rest(self._worker.station)
+        return None
+
+    def _keep_watch(self, deadline: Deadline) -> Stuck | None:
+        """Wait on, now that it takes long enough to be looked at."""
         vigil = Vigil(self.pid, 0, names_of_children)
         interval = _ECHO_INTERVAL if self._echo.wanted else float("inf")
         while not self._worker.wait(min(interval, vigil.pause(), deadline.remaining())):
@@ -256,8 +267,6 @@ class Child:
             deadlock = vigil.look()
             if deadlock is not None:
                 return Stuck(deadline.seconds - deadline.remaining(), deadlock)
-        self._ended_at = self._ended_at or self._recollection.now()
-        self._echo.pump()
         return None
 
     def _error(self, report: ChildReport) -> BaseException | None:

@@ -11,6 +11,7 @@ import codecs
 import os
 import sys
 import threading
+from collections import deque
 from collections.abc import Callable
 from typing import Literal, TextIO
 
@@ -25,6 +26,9 @@ terminal, past the capture that these two belong to; or to the two, because a fi
 
 _BLOCK = 1024 * 1024
 """How much is passed on at once, in bytes."""
+
+_IN_TURN = 8
+"""How many of those who rest a look takes in."""
 
 _new_decoder = codecs.getincrementaldecoder("utf-8")
 """Waits for the rest of a character that is not there as a whole yet."""
@@ -43,6 +47,8 @@ class Echo:
         self._decoders: dict[tuple[Station, str], codecs.IncrementalDecoder] = {}
         self._lock = threading.RLock()  # a signal's handler may look too
         self._hearing = Hearing()
+        self._busy: dict[Station, None] = {}
+        self._resting: deque[Station] = deque()
 
     @property
     def wanted(self) -> bool:
@@ -56,17 +62,38 @@ class Echo:
 
     def add(self, station: Station) -> None:
         """Look at one more child from now on."""
+        self._busy[station] = None
         self._decoders |= {(station, name): _new_decoder("replace") for name in ("stdout", "stderr")}
         self._told |= {(station, "stdout"): 0, (station, "stderr"): 0}
         self._hearing.add(station)
 
-    def pump(self) -> None:
-        """Pass on what was written and told since the last look."""
-        if self.wanted:
-            with self._lock:
-                for station, name in list(self._told):
-                    self._pass_on(station, name)
-        self._hearing.listen()
+    def rest(self, station: Station | None) -> None:
+        """Look less often at a child that has ended: only what it has left running still writes in its place.
+
+        Whoever waits for the thousandth child need not look at a thousand each time.
+        """
+        if station is not None and station in self._busy:  # a thread has none
+            del self._busy[station]
+            self._resting.append(station)
+
+    def pump(self, *, everybody: bool = False) -> None:
+        """Pass on what was written and told since the last look.
+
+        Args:
+            everybody: Look at all who rest too, and not at some of them in turn.
+        """
+        with self._lock:
+            stations = self._due(len(self._resting) if everybody else min(_IN_TURN, len(self._resting)))
+            if self.wanted:
+                for station in stations:
+                    for name in ("stdout", "stderr"):
+                        self._pass_on(station, name)
+        self._hearing.listen(stations)
+
+    def _due(self, resting: int) -> list[Station]:
+        chosen = [self._resting.popleft() for _ in range(resting)]
+        self._resting.extend(chosen)
+        return [*self._busy, *chosen]
 
     def _pass_on(self, station: Station, name: str) -> None:
         file = station, name

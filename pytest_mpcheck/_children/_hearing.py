@@ -11,11 +11,10 @@ from __future__ import annotations
 import builtins
 import linecache
 import marshal
-import os
 import pickle
 import threading
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from ._station import Station
@@ -43,13 +42,16 @@ class Hearing:
         """Listen to one more child from now on."""
         self._heard[station] = 0
 
-    def listen(self) -> None:
-        """Pass on what was told since the last time."""
-        stations = [station for station in list(self._heard) if os.access(station.path("told"), os.F_OK)]
+    def listen(self, stations: Iterable[Station]) -> None:
+        """Pass on what children have told since the last time.
+
+        Args:
+            stations: Theirs.
+        """
         ends = {station: station.size("told") for station in stations}
-        heard: dict[Station, int] = {}
-        while heard != self._heard:
-            heard = dict(self._heard)
+        ends = {station: end for station, end in ends.items() if end > self._heard[station]}
+        before: list[int] = []
+        while ends and before != (before := [self._heard[station] for station in ends]):
             told = self._take(ends)
             for kind, facts in told:
                 if kind == "warning":

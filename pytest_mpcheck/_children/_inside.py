@@ -62,11 +62,12 @@ def _leave(station: Station, outcome: Outcome) -> BaseException | None:
 def settle_in(station: Station, surroundings: Surroundings) -> None:
     """Make this process one whose output, warnings, logs, stacks and end are in the hands of the test."""
     os.environ[_platforms.MARK] = station.folder  # whatever program it starts belongs to the test
-    Doors(station.folder).open()
+    (surroundings.doors or Doors(station.folder)).open()
     _redirect(station)
     find_voice(station, surroundings)
     _tell_crashes()
-    _forget_alarm()
+    if surroundings.has_alarm and sys.platform != "win32":
+        signal.signal(signal.SIGALRM, signal.SIG_DFL)  # the child has the handler, but not the timer for it
     arm(station.path("partial"), station.path("stacks"))  # who sees the second file may send the signal
     parent = multiprocessing.parent_process()
     assert parent is not None
@@ -79,14 +80,6 @@ def _tell_crashes() -> None:
         faulthandler.enable(sys.stderr, c_stack=False)  # it would push what helps out of sight
     else:  # pragma: needs Python < 3.14
         faulthandler.enable(sys.stderr)
-
-
-def _forget_alarm() -> None:
-    """Drop the handler by which pytest-timeout ends the test: a forked child has it, but not the timer for it."""
-    if hasattr(signal, "SIGALRM"):  # pragma: always on Linux
-        handler = signal.getsignal(signal.SIGALRM)
-        if str(getattr(handler, "__module__", "")).startswith(("pytest_timeout", "pytest_mpcheck")):
-            signal.signal(signal.SIGALRM, signal.SIG_DFL)
 
 
 def _redirect(station: Station) -> None:

@@ -12,11 +12,20 @@ import sys
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-__all__ = ["handle_record", "listen_to_loggers"]
+__all__ = ["handle_record", "listen_to_loggers", "loggers_with_handlers"]
+
+
+def loggers_with_handlers() -> tuple[logging.Logger, ...]:
+    """Return the loggers of this process that have handlers, but for the root."""
+    loggers = list(logging.root.manager.loggerDict.values())
+    return tuple(logger for logger in loggers if isinstance(logger, logging.Logger) and logger.handlers)
 
 
 def listen_to_loggers(
-    tell: Callable[[Mapping[str, object]], None], levels: Iterable[tuple[str, int]], disabled: int
+    tell: Callable[[Mapping[str, object]], None],
+    levels: Iterable[tuple[str, int]],
+    disabled: int,
+    loggers: Iterable[logging.Logger],
 ) -> None:
     """Tell what the loggers of this process log.
 
@@ -24,24 +33,23 @@ def listen_to_loggers(
         tell: Passes on the attributes of one record.
         levels: The loggers that have a level of their own.
         disabled: As for `logging.disable`.
+        loggers: The loggers that have handlers.
     """
-    voice = _Voice(tell)
-    for logger in list(logging.root.manager.loggerDict.values()):
-        if isinstance(logger, logging.Logger):
-            # a logger that keeps its records to itself and its handlers is heard for those
-            logger.handlers = [voice] if logger.handlers and not logger.propagate else []
-    logging.root.handlers = [voice]
+    _voice.tell = tell
+    for logger in loggers:
+        # a logger that keeps its records to itself and its handlers is heard for those
+        logger.handlers = [] if logger.propagate else [_voice]
+    logging.root.handlers = [_voice]
     for name, level in levels:
         logging.getLogger(name).setLevel(level)
-    logging.disable(disabled)
+    if logging.root.manager.disable != disabled:
+        logging.disable(disabled)
 
 
 class _Voice(logging.Handler):
     """The child's handler. A record whose text cannot be made raises where it was logged, as under pytest."""
 
-    def __init__(self, tell: Callable[[Mapping[str, object]], None]) -> None:
-        super().__init__()
-        self._tell = tell
+    tell: Callable[[Mapping[str, object]], None]
 
     def emit(self, record: logging.LogRecord) -> None:
         if _is_forwarded():
@@ -49,7 +57,11 @@ class _Voice(logging.Handler):
         facts = dict(vars(record), msg=record.getMessage(), args=None, exc_info=None, levelno=int(record.levelno))
         if record.exc_info and not record.exc_text:
             facts["exc_text"] = logging.Formatter().formatException(record.exc_info)
-        self._tell(facts)
+        self.tell(facts)
+
+
+_voice = _Voice()
+"""The one of this process; a forked child has one made already."""
 
 
 def _is_forwarded() -> bool:

@@ -20,8 +20,10 @@ from types import CodeType, ModuleType
 from typing import NamedTuple, Protocol
 
 from ._explainer import NAME, Explainer
+from ._lazy_pytest import NAME as LAZY_PYTEST
+from ._lazy_pytest import LazyPytest
 
-__all__ = ["ModuleFile", "Modules", "install_finder", "locate"]
+__all__ = ["ModuleFile", "Modules", "install_finder", "known_file", "locate", "remove_finder"]
 
 
 class ModuleFile(NamedTuple):
@@ -139,6 +141,7 @@ class _CodeLoader(SourceFileLoader):
 
     def exec_module(self, module: ModuleType) -> None:
         vars(module)[NAME] = Explainer(os.path.dirname(self._code))
+        vars(module)[LAZY_PYTEST] = LazyPytest()
         super().exec_module(module)
 
 
@@ -165,7 +168,7 @@ class _Finder:
 
 def install_finder(files: Iterable[ModuleFile]) -> None:
     """Make modules importable in this process by the files that `locate` found for them."""
-    finder = next((finder for finder in sys.meta_path if isinstance(finder, _Finder)), None)
+    finder = _finder()
     new = {file.name: file for file in files}
     if new and finder is None:
         finder = _Finder()
@@ -173,3 +176,20 @@ def install_finder(files: Iterable[ModuleFile]) -> None:
         sys.meta_path.insert(max(stay_first, default=0), finder)  # a watch hears of these imports too
     if finder is not None:
         finder.files |= new
+
+
+def known_file(name: str) -> ModuleFile | None:
+    """Return what the finder of this process knows of a module."""
+    finder = _finder()
+    return None if finder is None else finder.files.get(name)
+
+
+def remove_finder() -> None:
+    """Let modules be found by a plain import again; those that were imported stay."""
+    finder = _finder()
+    if finder is not None:
+        sys.meta_path.remove(finder)
+
+
+def _finder() -> _Finder | None:
+    return next((finder for finder in sys.meta_path if isinstance(finder, _Finder)), None)

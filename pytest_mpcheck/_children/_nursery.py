@@ -186,7 +186,7 @@ class Nursery:
                 member.settle()
             except MpcheckError as error:
                 errors.append(error)
-        self.echo.pump()
+        self.echo.pump(everybody=True)
         outcome, failures = judge(errors[::-1])
         if outcome is not None:
             raise outcome
@@ -221,7 +221,7 @@ class Nursery:
         for member in self.members:
             member.end()
         self.members.clear()
-        self.echo.pump()
+        self.echo.pump(everybody=True)
 
     def _kill_everybody(self) -> None:
         for member in self.members:

@@ -19,13 +19,14 @@ _DEPTH = 20
 """How far it looks into a value: each step pickles all parts of one."""
 
 
-def culprit(value: object, path: str, attempt: Callable[[object], object]) -> str:
+def culprit(value: object, path: str, attempt: Callable[[object], object], *, by_name: bool = False) -> str:
     """Find the innermost part of a value that does not pickle.
 
     Args:
         value: Something that `attempt` fails on.
         path: What the value is called, such as ``args[1]``.
         attempt: Pickles; raises when it cannot.
+        by_name: Whether it pickles functions by their names, so that it makes no difference what they close over.
 
     Returns:
         ``args[1].callback: local function f``: the path to the part, and what it is.
@@ -33,6 +34,8 @@ def culprit(value: object, path: str, attempt: Callable[[object], object]) -> st
     on_the_way: list[object] = []
     for _ in range(_DEPTH):
         on_the_way.append(value)
+        if by_name and isinstance(value, types.FunctionType):
+            break
         for step, part in _readable_parts(value):
             if not any(part is known for known in on_the_way) and not _passes(part, attempt):
                 value, path = part, path + step

@@ -21,6 +21,7 @@ from ._fork import quiet_fork
 from ._inside import run
 from ._modules import Modules
 from ._result import result_of
+from ._sentinel import let_go
 from ._station import Station
 from ._surroundings import look_around
 
@@ -55,7 +56,9 @@ class ProcessWorker:
         self.station = station
         make: Callable[..., BaseProcess] = context.Process  # type: ignore[attr-defined]
         call = Call(target, args, modules)
-        self.process = make(target=run, args=(station, call, look_around(self.kind)), name=name, daemon=daemon)
+        self.process = make(
+            target=run, args=(station, call, look_around(self.kind, station.folder)), name=name, daemon=daemon
+        )
         self._exit_handle: int | None = None
         self._origin = origin()
 
@@ -80,6 +83,8 @@ class ProcessWorker:
             if not wait_until(lambda: self.exitcode is not None, deadline):
                 return False
             self.process.join()
+        self._close_handle()
+        let_go(self.process)
         return True
 
     def is_alive(self) -> bool:
@@ -146,6 +151,9 @@ class ProcessWorker:
 
     def close(self) -> None:
         """Give back what was taken for waiting; the process has ended."""
+        self._close_handle()
+
+    def _close_handle(self) -> None:
         if self._exit_handle is not None:
             os.close(self._exit_handle)
             self._exit_handle = None

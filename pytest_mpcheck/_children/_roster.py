@@ -262,7 +262,9 @@ class Roster:
         station = self._new_station()
         tasks, *rest = args
         call = Call(serve, (station, target, tasks, *rest), self._modules)
-        process = make(target=run_worker, args=(station, call, look_around(self.start_method)), **kwargs)
+        process = make(
+            target=run_worker, args=(station, call, look_around(self.start_method, station.folder)), **kwargs
+        )
         if self.start_method == "fork":
             process.start = functools.partial(_start_quietly, process.start)  # type: ignore[method-assign]
         self._echo.add(station)

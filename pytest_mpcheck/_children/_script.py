@@ -6,8 +6,9 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Literal
 
 from .. import _platforms
 from .._autopsy._examination import Known, examine, stacks_words
@@ -21,12 +22,31 @@ from .._words import RAISE_THE_LIMIT, ending, message
 from ._echo import Echo
 from ._station import EVIDENCE_LIMIT, Station
 
-__all__ = ["run_script"]
+__all__ = ["Guise", "Manner", "run_script"]
+
+Manner = Literal["plain", "watched", "imported"]
+"""How a script is run: as it is; with a note of the processes that it starts, in `N.starts`; or not as the program, but
+as a child imports it that spawn or forkserver has started."""
 
 _HELPERS_PATIENCE = 2.0
 """How long the resource tracker and the forkserver have to notice that their script has ended, in seconds."""
 
 _MAIN = str(Path(__file__).with_name("_script_main.py"))
+
+
+@dataclass(frozen=True, slots=True)
+class Guise:
+    """What a script sees that stands for another file, such as a notebook.
+
+    Attributes:
+        name: Its `sys.argv[0]`.
+        folder: What is first on its `sys.path`.
+        cwd: Its current folder.
+    """
+
+    name: str
+    folder: str
+    cwd: str
 
 
 def run_script(
@@ -37,6 +57,9 @@ def run_script(
     timeout: float,
     echo: Echo,
     recollection: Recollection,
+    *,
+    guise: Guise | None = None,
+    manner: Manner = "plain",
 ) -> ScriptRun:
     """Run a script as `__main__` of a fresh interpreter.
 
@@ -48,6 +71,8 @@ def run_script(
         timeout: Its deadline, in seconds.
         echo: Passes its output on.
         recollection: What is remembered of the test's processes.
+        guise: What it is to see of itself; ``None`` when it is what it seems.
+        manner: How it is run.
 
     Returns:
         How it went.
@@ -61,9 +86,11 @@ def run_script(
     words = tuple(_text(arg) for arg in args)
     if not os.path.isfile(script):
         raise MpcheckError(f"no script {script!r} (looked in {os.getcwd()}); what to do: give the path of a file")
+    guise = guise or Guise(script, os.path.dirname(os.path.abspath(script)), os.getcwd())
     lifeline, far_end = os.pipe()
     try:
-        process = _start([start_method, station.path(""), script, *words], lifeline, station)
+        head = [start_method, station.path(""), manner, guise.folder, guise.name]
+        process = _start([*head, script, *words], lifeline, station, guise.cwd)
     except BaseException:
         os.close(far_end)
         raise
@@ -93,6 +120,7 @@ def run_script(
         process.wait()
         os.close(far_end)
         echo.pump()
+        echo.rest(station)
     stdout_text, stderr_text = station.read("stdout"), station.read("stderr")
     return ScriptRun(script, words, start_method, process.returncode, stdout_text, stderr_text, survivors)
 
@@ -103,7 +131,7 @@ def _text(arg: str | os.PathLike[str]) -> str:
     return os.fspath(arg)
 
 
-def _start(words: list[str], lifeline: int, station: Station) -> subprocess.Popen[bytes]:
+def _start(words: list[str], lifeline: int, station: Station, cwd: str) -> subprocess.Popen[bytes]:
     lifeline_word = str(lifeline) if os.name == "posix" else "-1"
     with open(station.path("stdout"), "ab") as stdout, open(station.path("stderr"), "ab") as stderr:
         process: subprocess.Popen[bytes] = subprocess.Popen(
@@ -111,6 +139,7 @@ def _start(words: list[str], lifeline: int, station: Station) -> subprocess.Pope
             stdin=subprocess.DEVNULL,
             stdout=stdout,
             stderr=stderr,
+            cwd=cwd,
             env={**os.environ, _platforms.MARK: station.folder},
             **({"pass_fds": (lifeline,), "process_group": 0} if os.name == "posix" else {}),  # type: ignore[call-overload]
         )

@@ -1,7 +1,9 @@
 """Runs a script as `__main__` under a start method; started by its path, as the first thing in a fresh interpreter.
 
-``python .../_script_main.py LIFELINE START_METHOD STATION SCRIPT [ARG ...]``: LIFELINE is a descriptor whose far end
-closes when the process of the test is gone, or -1; STATION is how the paths of the script's files begin.
+``python .../_script_main.py LIFELINE START_METHOD STATION MANNER FOLDER NAME SCRIPT [ARG ...]``: LIFELINE is a
+descriptor whose far end closes when the process of the test is gone, or -1; STATION is how the paths of the script's
+files begin; MANNER is ``plain``, ``watched`` or ``imported``; FOLDER goes first on `sys.path`, and NAME is
+`sys.argv[0]`.
 
 The script finds what it would find under ``python SCRIPT``: a module `__main__` with its own file, so that children
 started by spawn and forkserver import it again as they do outside of any test; its folder first on `sys.path`; its own
@@ -21,7 +23,7 @@ from typing import Any
 
 def main() -> None:
     """Become the script."""
-    lifeline, start_method, station, script, *args = sys.argv[1:]
+    lifeline, start_method, station, manner, folder, name, script, *args = sys.argv[1:]
     sys.path[0] = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
     from pytest_mpcheck import _platforms
     from pytest_mpcheck._children._arming import arm
@@ -38,9 +40,17 @@ def main() -> None:
         _platforms.follow_parent(int(lifeline))
     default: Any = multiprocessing.context._default_context
     default._default_context = multiprocessing.get_context(start_method)
-    sys.argv[:] = [script, *args]
-    sys.path[0] = os.path.dirname(os.path.abspath(script))
+    if manner == "watched":
+        from pytest_mpcheck._children._script_starts import note_starts
+
+        note_starts(f"{station}starts")
+    sys.argv[:] = [name, *args]
+    sys.path[0] = folder
     module = ModuleType("__main__")
+    if manner == "imported":  # as `multiprocessing.spawn` does it in a child
+        module.__name__ = "__mp_main__"
+        sys.modules["__mp_main__"] = module
+        multiprocessing.current_process()._inheriting = True  # type: ignore[attr-defined]
     module.__file__ = script
     module.__builtins__ = __builtins__  # type: ignore[attr-defined]
     sys.modules["__main__"] = module

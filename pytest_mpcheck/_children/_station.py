@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import os
 import pickle
+import stat
 from binascii import crc32
 from typing import IO, Any
 
@@ -55,16 +56,21 @@ class Station:
             what: Which file.
             limit: The most that is read of it, in bytes.
         """
-        before = max(0, self.size(what) - limit)
+        size = self.size(what)
+        if not size:
+            return ""
+        before = max(0, size - limit)
         text = self.read_bytes(what, before, limit).decode("utf-8", errors="replace")
         note = f"[pytest-mpcheck: {before:,} bytes before this line are left out]\n" if before else ""
         return note + text.replace("\r\n", "\n")  # as Windows writes it
 
     def size(self, what: str) -> int:
         """Return how much a file has by now, in bytes; 0 when there is no such file."""
-        with contextlib.suppress(OSError), open_regular_file(self.path(what)) as file:
-            return os.fstat(file.fileno()).st_size
-        return 0
+        try:
+            status = os.stat(self.path(what))
+        except OSError:
+            return 0
+        return status.st_size if stat.S_ISREG(status.st_mode) else 0
 
     def read_bytes(self, what: str, position: int = 0, limit: int = TEXT_LIMIT) -> bytes:
         """Return what a file has by now from a position on, up to a limit; nothing when there is no such file."""

@@ -83,10 +83,12 @@ def _is_about_a_traceback() -> bool:
 
 
 def _tell_logs(tell: Callable[[str, Mapping[str, object]], None], surroundings: Surroundings) -> None:
-    from ._log_records import listen_to_loggers
+    from ._log_records import listen_to_loggers, loggers_with_handlers
 
     assert surroundings.levels is not None
-    listen_to_loggers(lambda facts: tell("log", facts), surroundings.levels, surroundings.disabled)
+    is_forked = surroundings.filters is None
+    loggers = surroundings.loggers if is_forked else loggers_with_handlers()
+    listen_to_loggers(lambda facts: tell("log", facts), surroundings.levels, surroundings.disabled, loggers)
 
 
 def _when_logging_is_imported(action: Callable[[], None]) -> None:

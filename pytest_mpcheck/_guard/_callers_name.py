@@ -8,14 +8,19 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Mapping
-from types import FunctionType
+from types import FrameType, FunctionType
 from typing import Any
 
-__all__ = ["in_callers_name"]
+__all__ = ["in_callers_name", "is_disguised"]
 
 
 def _call(function: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
     return function(*args, **kwargs)
+
+
+def is_disguised(frame: FrameType) -> bool:
+    """Return whether a frame is that of such a call, which says of itself that it is its caller's."""
+    return frame.f_code.co_code == _call.__code__.co_code
 
 
 def in_callers_name(function: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:

@@ -21,7 +21,7 @@ from ._passage import passage
 from ._replacements import Place, Replacements
 from ._watcher import Made
 
-__all__ = ["DOORS", "Door", "Listener", "aside", "listen", "stop_listening"]
+__all__ = ["DOORS", "Door", "Listener", "aside", "listen", "making", "stop_listening"]
 
 
 class Door(NamedTuple):
@@ -109,6 +109,12 @@ def aside() -> Iterator[None]:
         _thread.is_aside = outer
 
 
+def making() -> Made | None:
+    """Return what this thread is just making; the innermost, if one thing is made as part of another one."""
+    made: Made | None = getattr(_thread, "making", None)
+    return made
+
+
 def listen(listener: Listener) -> None:
     """Let somebody hear of every door that is passed in this process, from now on."""
     global _forks_are_heard  # noqa: PLW0603 (it cannot be taken back, so it is done once)
@@ -166,7 +172,8 @@ def _describe(made: Made, maker: Any, result: Any) -> None:
     if made.kind == "pool" and any(base.__name__ == "ThreadPool" for base in type(maker).__mro__):
         made.kind = "thread pool"
     elif made.kind == "shared memory":
-        made.name = getattr(maker, "_name", None) or ""
+        is_new = getattr(maker, "_flags", 0) & os.O_CREAT  # else it is attached to one that others have made
+        made.name = (getattr(maker, "_name", None) or "") if is_new else ""
     elif made.kind == "process":
         made.pid = maker.pid or 0
         made.name = maker.name

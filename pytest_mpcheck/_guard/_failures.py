@@ -21,6 +21,10 @@ _SIGPIPE = -13
 """The end of a program whose output nobody wanted any more."""
 
 
+_NOBODY_KNOWS = 255
+"""The code of a process of billiard's whose fork server could not tell it: that of each worker of a pool."""
+
+
 class Failures:
     """Watches how children end."""
 
@@ -60,8 +64,14 @@ class Failures:
             return False
         if any(name == _NURSERY or name.startswith(_TELL_THEMSELVES) for name in made.through):
             return False
+        if code == _NOBODY_KNOWS and made.start_method == "forkserver" and _is_of_billiard(made):
+            return False
         # whoever reads what a program writes hears of its failure by that
         return code < 0 and code != _SIGPIPE if made.is_piped else True
+
+
+def _is_of_billiard(made: Made) -> bool:
+    return any(name.startswith("billiard") for name in made.through)
 
 
 def _finding(made: Made, code: int, stderr: str) -> Finding:

@@ -7,6 +7,7 @@ itself does passes no door. The time that it waits in vain is bounded, however m
 from __future__ import annotations
 
 import gc
+import sys
 import threading
 from collections.abc import Callable, Collection, Hashable, Iterable, Iterator
 from contextlib import contextmanager
@@ -27,6 +28,9 @@ _MOMENT = 0.25
 _LEAST_MOMENT = 0.02
 """How long it has once all patience is used up."""
 
+_COLLECTIONS = 1 if sys.implementation.name == "cpython" else 3
+"""How many collections it takes until finalizers have run, and what they have let go is gone too."""
+
 _PATIENCE = 3.0
 """How long a run waits in vain, in seconds, before it gives no more than that."""
 
@@ -38,11 +42,17 @@ class Guard:
         watchers: Whom to ask.
         new_span: Makes the span of the test that runs, at its first door; ``None`` where none runs.
         trouble: Is called with a sentence for each watcher that failed, once.
+        moment: How long what is about to end has to do so, in seconds.
     """
 
     def __init__(
-        self, watchers: Iterable[Watcher], new_span: Callable[[], Span | None], trouble: Callable[[str], None]
+        self,
+        watchers: Iterable[Watcher],
+        new_span: Callable[[], Span | None],
+        trouble: Callable[[str], None],
+        moment: float = _MOMENT,
     ) -> None:
+        self._moment = moment
         self._new_span = new_span
         self._watchers = list(watchers)
         self._trouble = trouble
@@ -77,6 +87,14 @@ class Guard:
     def forget_test(self) -> None:
         """Let a new test begin; one that never came to its teardown is not judged."""
         self._ownership.test = None
+
+    def begin_test(self) -> None:
+        """Let a test begin, and look at once what is there, not only before its first door."""
+        with self._at_work(), self._lock:
+            span = self._new_span()
+            if span is not None:
+                self._ownership.test = Tenure(span)
+                self._ownership.begin(self._ownership.test)
 
     def leave_test(self, further: Callable[[Span], Iterable[Finding]] | None, *, has_failed: bool) -> list[Finding]:
         """Let the teardown of a test be over, and judge it.
@@ -154,8 +172,9 @@ class Guard:
     def _judge(self, tenure: Tenure) -> list[Finding]:
         found = [self._end(number, tenure) for number in range(len(self._watchers))]
         if self._may_pass(found):
-            gc.collect()  # what nobody holds any more is as good as gone
-            deadline = Deadline(max(_LEAST_MOMENT, min(_MOMENT, self._patience)))
+            for _ in range(_COLLECTIONS):  # what nobody holds any more is as good as gone
+                gc.collect()
+            deadline = Deadline(max(_LEAST_MOMENT, min(self._moment, self._patience)))
 
             def is_over() -> bool:
                 for number in self._may_pass(found):

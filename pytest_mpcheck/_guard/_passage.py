@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterator
 from contextlib import suppress
 from types import FrameType
 from typing import NamedTuple
 
-__all__ = ["LIBRARIES", "Passage", "passage"]
+__all__ = ["LIBRARIES", "Passage", "passage", "place"]
 
 LIBRARIES = frozenset(
     (
         __name__.partition(".")[0],
-        *("asyncio", "concurrent", "multiprocessing", "subprocess", "threading"),
+        *("asyncio", "concurrent", "multiprocessing", "socket", "subprocess", "threading"),
         *("billiard", "joblib", "loky", "multiprocess", "torch"),
     )
 )
@@ -41,20 +42,61 @@ def passage(depth: int) -> Passage:
         depth: How many callers, of our own, are not to be looked at.
     """
     first = frame = sys._getframe(depth + 1)
-    through: dict[str, None] = {}
-    makers: set[int] = set()
+    passed: list[FrameType] = []
     while _is_library(frame) and frame.f_back is not None:
-        through[frame.f_globals.get("__name__", "")] = None
-        code = frame.f_code
-        if code.co_argcount and code.co_varnames[0] == "self":
-            makers.add(id(frame.f_locals.get("self")))
+        passed.append(frame)
         frame = frame.f_back
     if _is_library(frame):  # a thread of a library, or a test of one
         frame = first
+    elif _is_installed(frame):
+        beyond = list(_beyond_packages(frame))
+        if beyond[-1].f_back is not None:
+            passed += beyond
+            frame = beyond[-1].f_back
+    through: dict[str, None] = {}
+    makers: set[int] = set()
+    for one in passed:
+        through[one.f_globals.get("__name__", "")] = None
+        code = one.f_code
+        if code.co_argcount and code.co_varnames[0] == "self":
+            makers.add(id(one.f_locals.get("self")))
     path = frame.f_code.co_filename
     with suppress(FileNotFoundError):  # the test has taken its own working directory away
         path = path.removeprefix(os.path.join(os.getcwd(), ""))
     return Passage(f"{path}:{frame.f_lineno} in {frame.f_code.co_name}", tuple(through), frozenset(makers))
+
+
+def place(depth: int) -> str:
+    """Return the line of the user's code that the call comes from; empty where a thread of a library has none.
+
+    Args:
+        depth: How many callers, of our own, are not to be looked at.
+    """
+    frame: FrameType | None = sys._getframe(depth + 1)
+    while frame is not None and _is_library(frame):
+        frame = frame.f_back
+    return "" if frame is None else passage(depth + 1).where
+
+
+def _beyond_packages(frame: FrameType) -> Iterator[FrameType]:
+    """Yield a frame of an installed package, and its callers up to the last before the user's code, or to the last."""
+    while True:
+        yield frame
+        if frame.f_back is None or _is_users(frame.f_back):
+            return
+        frame = frame.f_back
+
+
+def _is_users(frame: FrameType) -> bool:
+    return not (_is_installed(frame) or frame.f_code.co_filename.startswith(_STANDARD))
+
+
+def _is_installed(frame: FrameType) -> bool:
+    path = frame.f_code.co_filename
+    return "site-packages" in path or "dist-packages" in path
+
+
+_STANDARD = os.path.join(os.path.dirname(os.__file__), ""), "<frozen "
 
 
 def _is_library(frame: FrameType) -> bool:

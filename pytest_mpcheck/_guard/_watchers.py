@@ -10,6 +10,10 @@ __all__ = ["watchers"]
 
 def watchers(settings: Settings) -> tuple[Watcher, ...]:
     """Return the watchers of a run; one line for each, with its import."""
+    from .._hazards._hazards import Hazards
+    from .._keeper._run import innermost_scope
+    from .._leaks._watchers import leak_watchers
     from ._failures import Failures
 
-    return (Failures(),)
+    scope = innermost_scope()
+    return (Failures(), Hazards(), *(leak_watchers(scope, scope.folder) if scope is not None else ()))

@@ -8,13 +8,12 @@ children know all of it anyway.
 
 from __future__ import annotations
 
-import copyreg
-import marshal
 import os
 import sys
 
 from . import _log
 from ._agent import arrive
+from ._carried import carried
 from ._layout import KEY
 from ._messages import MAGIC
 
@@ -24,24 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = ["address", "see_off"]
 
-_CODE = marshal.dumps(arrive.__code__)
-
-
-class _Call:
-    """What the child calls when it reads this: nothing is compiled there, and nothing imported that it has not."""
-
-    def __init__(self, function: Any, *args: Any) -> None:
-        self._reduced = function, args
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return self._reduced
-
-    def __call__(self) -> None:
-        """Pickle wants what is called to be callable here, too."""
-
-
-_FUNCTION_TYPE = _Call(type, copyreg.pickle)
-_ARRIVE = _Call(_FUNCTION_TYPE, _Call(marshal.loads, _CODE), {"__builtins__": _Call(__import__, "builtins")})
+_ARRIVE = carried(arrive)
 
 
 class _Stowaway:

@@ -25,6 +25,10 @@ NOTES = "started"
 """The file in the folder of a scope in which starts are noted."""
 
 
+_MOST_TICKS = 100
+"""How long a start may take for the clock to tell which process it was."""
+
+
 def add_notes(folder: str, processes: Iterable[ProcessId]) -> None:
     """Note that processes belong to a scope, as far as there is room; there are other marks.
 
@@ -55,17 +59,22 @@ class Doors:
         self._before = before
         self._replaced: list[tuple[Any, str, Any, Any]] = []
 
-    def open(self) -> None:
-        """Begin."""
+    def prepare(self) -> None:
+        """Make what stands in the place of the functions; `open` does it where nobody has done it before."""
         for module_name, name, pid_of in _platforms.doors():
             if module_name == "subprocess" and module_name not in sys.modules:
                 continue  # it will take the function from where it is replaced here
-            module = importlib.import_module(module_name)
+            module = sys.modules.get(module_name) or importlib.import_module(module_name)
             door = getattr(module, name, None)
             if door is not None:
-                watched = self._watched(door, pid_of)
-                setattr(module, name, watched)
-                self._replaced.append((module, name, door, watched))
+                self._replaced.append((module, name, door, self._watched(door, pid_of)))
+
+    def open(self) -> None:
+        """Begin."""
+        if not self._replaced:
+            self.prepare()
+        for module, name, _, watched in self._replaced:
+            setattr(module, name, watched)
         _watchers.append(self)
         _watch_forks()
 
@@ -82,17 +91,29 @@ class Doors:
                 setattr(module, name, doors[present])
         self._replaced.clear()
 
-    def note(self, pid: int) -> None:
-        """Note a process that was started."""
-        add_notes(self._folder, [ProcessId(pid, _platforms.start_token(pid))])
+    def note(self, pid: int, since: int | None = None) -> None:
+        """Note a process that was started.
+
+        Args:
+            pid: The process.
+            since: What `_platforms.start_clock` told before the start. Where it tells anything, the process itself is
+                not looked at: that may hold up an `exec`, and who looks next would see one that is not through.
+        """
+        now = _platforms.start_clock() if since is not None else None
+        if since is None or now is None or now - since > _MOST_TICKS:
+            tokens = [_platforms.start_token(pid)]
+        else:
+            tokens = [str(tick) for tick in range(since, now + 1)]
+        add_notes(self._folder, [ProcessId(pid, token) for token in tokens])
 
     def _watched(self, door: Callable[..., Any], pid_of: Callable[[Any], int]) -> Callable[..., Any]:
         @functools.wraps(door)
         def watched(*args: Any, **kwargs: Any) -> Any:
             is_to_be_noted = self._before()
+            since = _platforms.start_clock()
             result = door(*args, **kwargs)
             if is_to_be_noted:
-                self.note(pid_of(result))
+                self.note(pid_of(result), since)
             return result
 
         return watched

@@ -28,7 +28,7 @@ from ._order import Order
 from ._scope import Scope
 from ._sweep import kill_all, sweep, to_end
 
-__all__ = ["Run"]
+__all__ = ["Run", "innermost_scope"]
 
 _ABOUT_TO_END = 0.15
 """How long what is about to end has to do so before it is a leftover, in seconds."""
@@ -85,10 +85,17 @@ class Run:
 
     def history_folder(self) -> str:
         """Make a folder for the history of the run, in that of the run, and return its path."""
+        return self._new_folder("history-")
+
+    def preload_folder(self) -> str:
+        """Make a folder for what a fork server is asked for, in that of the run, and return its path."""
+        return self._new_folder("preload-")
+
+    def _new_folder(self, prefix: str) -> str:
         scope = self._open_scope()
         self._try_to_start_keeper()  # it deletes the folder, should pytest be killed
         os.makedirs(scope.folder, mode=0o700, exist_ok=True)  # a test may have cleared the temporary folder
-        return tempfile.mkdtemp(prefix="history-", dir=scope.folder)
+        return tempfile.mkdtemp(prefix=prefix, dir=scope.folder)
 
     def sweep(self) -> Swept:
         """End what the run has left; only in the process that runs it."""
@@ -177,6 +184,12 @@ class Run:
 
 _runs: list[Run] = []
 """Those that are open in this process: more than one when a test runs pytest in its own process."""
+
+
+def innermost_scope() -> Scope | None:
+    """Return what belongs to the run of this process, to the inner one where one runs in the other."""
+    return _runs[-1]._scope if _runs else None
+
 
 _closes_at_exit = False
 

@@ -24,7 +24,7 @@ __all__ = ["Scope", "is_tracker"]
 
 _KEEPER = os.path.join("pytest_mpcheck", "_keeper", "_main.py")
 
-_TRACKER, _SERVER = "resource_tracker import main", "forkserver import main"
+_TRACKERS, _SERVER = ("resource_tracker import main", "semaphore_tracker import main"), "forkserver import main"
 """What command lines of the helpers of `multiprocessing` hold, and of those libraries that have their own."""
 
 
@@ -62,6 +62,18 @@ class Scope:
         members = tuple(one for one in found if _KEEPER not in one.command and not self._is_kept(one))
         self._note([one.process for one in members if one.process not in noted])
         return members
+
+    def family(self, outsiders: set[int]) -> tuple[tuple[Straggler, ...], tuple[Straggler, ...]]:
+        """Return the living processes of the scope or below this process, and the zombies that are its children.
+
+        It takes a third of a millisecond, and for that leaves out what is known by notes alone, and who was an outsider
+        the last time. Those that `keep` names do not count.
+
+        Args:
+            outsiders: The pids of those, for the next call; empty at first.
+        """
+        living, zombies = _platforms.family(self.folder, _platforms.MARK, self.pytest, self.brand, outsiders)
+        return tuple(one for one in living if _KEEPER not in one.command and not self._is_kept(one)), zombies
 
     def has_left(self, straggler: Straggler) -> bool:
         """Return whether a process took leave on purpose: it made itself a session of its own."""
@@ -109,4 +121,4 @@ class Scope:
 
 def is_tracker(straggler: Straggler) -> bool:
     """Return whether a process is a resource tracker, which unlinks what others left behind and then ends."""
-    return _TRACKER in straggler.command
+    return any(tracker in straggler.command for tracker in _TRACKERS)

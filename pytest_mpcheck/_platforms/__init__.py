@@ -13,6 +13,8 @@
 `stacks_file(pid, n)`  the file into which a process would write its stacks if it got signal ``n``;
                        ``None`` where that is not known, or the signal would do something else
 `start_token(pid)`     when a process started, as text that compares
+`start_clock()`        the start token of a process that would start now, as a number; ``None`` where
+                       processes alone tell it
 `tree_of(pid)`         a process and all that descends from it, as `ProcessFacts` without stacks
 `waits_of(pid)`        what each thread of a process waits for; nothing where that is not known
 `kin()`                what knows who of all processes could give what others wait for, ``None`` elsewhere
@@ -20,6 +22,7 @@
 `is_alive(process)`    whether a process, that one and no later one with its pid, has not ended
 `end(process)`         ask a process to end, or kill it; never a later one with its pid
 `find(scope, ...)`     the living processes that carry the mark of a scope, or descend from one that does
+`family(scope, ...)`   the same, and descendants of this process, quickly; and its children that are zombies
 `new_brand()`          a number by which descendants can be known; ``None`` where nothing would pass it on
 `set_brand(brand)`     brand this process and what it starts from now on; gives the brand that it had
 `first_end(...)`       wait until one of some processes has ended, or a word comes through a pipe
@@ -29,8 +32,11 @@
 `event_clock()`        the clock by which events are ordered, in nanoseconds
 `clock_is_shared()`    whether that clock is promised to be one for all processes
 `descriptors()`        what is open in this process, by descriptor, as text that compares
+`open_descriptors()`   the same, without what each is open for, quickly
+`named_memory_exists`  whether a semaphore or a segment of shared memory still has its name
 `ignored_signals()`    which signals this process ignores, where the system tells it besides Python
 `uncollected(pid)`     the exit code of a child that nobody has collected; ``None`` where it is not known
+`thread_count()`       how many threads this process has, as far as anybody tells
 `umask()`              the file mode creation mask of this process
 =====================  =================================================================================
 """
@@ -62,6 +68,7 @@ __all__ = [
     "end_self",
     "event_clock",
     "exit_handle",
+    "family",
     "find",
     "first_end",
     "follow_parent",
@@ -70,12 +77,16 @@ __all__ = [
     "is_alive",
     "kin",
     "memory_kills",
+    "named_memory_exists",
     "new_brand",
+    "open_descriptors",
     "reserve",
     "set_brand",
     "stacks_file",
     "start_apart",
+    "start_clock",
     "start_token",
+    "thread_count",
     "tree_of",
     "umask",
     "uncollected",

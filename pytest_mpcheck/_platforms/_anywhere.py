@@ -17,17 +17,25 @@ if TYPE_CHECKING:
 
 __all__ = [
     "end",
+    "family",
     "find",
     "is_alive",
     "kin",
     "memory_kills",
+    "named_memory_exists",
     "new_brand",
     "set_brand",
     "stacks_file",
+    "start_clock",
     "start_token",
     "tree_of",
     "waits_of",
 ]
+
+
+def start_clock() -> int | None:
+    """Return nothing: processes alone tell when they started."""
+    return None
 
 
 def start_token(pid: int) -> str:
@@ -165,6 +173,44 @@ def find(
                 command = " ".join(process.cmdline()) or process.name()
                 members[pid] = Straggler(ProcessId(pid, token), process.ppid(), session, process.name(), command)
     return tuple(members.values())
+
+
+def family(
+    scope: str, mark: str, since: ProcessId, brand: int | None, outsiders: set[int]
+) -> tuple[tuple[Straggler, ...], tuple[Straggler, ...]]:
+    """Find who of a scope lives, and which children of this process are zombies.
+
+    Args:
+        scope: A folder; empty for none.
+        mark: The name in the environment that says so.
+        since: A process older than every one that could belong to it.
+        brand: Nothing here.
+        outsiders: Nothing here: psutil has a memory of its own.
+
+    Returns:
+        Those who have a mark of the scope, or descend from such a one or from this process, and its zombies. This
+        process does not count, nor do its ancestors.
+    """
+    import psutil
+
+    from .._process_facts import Straggler
+
+    me = psutil.Process()
+    children: list[ProcessId] = []
+    zombies: list[Straggler] = []
+    for child in me.children(recursive=True):
+        with contextlib.suppress(psutil.Error):
+            process = ProcessId(child.pid, repr(child.create_time()))
+            if child.status() != psutil.STATUS_ZOMBIE:
+                children.append(process)
+            elif child.ppid() == me.pid:
+                zombies.append(Straggler(process, me.pid, 0, child.name(), ""))
+    return find(scope or f"{os.sep}nowhere", mark, since, children), tuple(zombies)
+
+
+def named_memory_exists(kind: str, name: str) -> bool:
+    """Return that it does not: nothing lists what has a name, and to open it would change what its maker sees."""
+    return False
 
 
 def _marks(process: Any, mark: str) -> Iterator[str]:

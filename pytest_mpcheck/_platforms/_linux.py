@@ -9,11 +9,13 @@ import signal
 import sys
 from collections.abc import Collection
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from .._records import ProcessId
 from ._kinship import Kin
 from ._posix import doors, end_group, end_self, event_clock, first_end, group_members, start_apart, uncollected
+from ._start_clock import start_clock
+from ._stat import stat_of
 
 if TYPE_CHECKING:
     from .._process_facts import ProcessFacts, Straggler, ThreadWait
@@ -28,6 +30,7 @@ __all__ = [
     "end_self",
     "event_clock",
     "exit_handle",
+    "family",
     "find",
     "first_end",
     "follow_parent",
@@ -36,12 +39,16 @@ __all__ = [
     "is_alive",
     "kin",
     "memory_kills",
+    "named_memory_exists",
     "new_brand",
+    "open_descriptors",
     "reserve",
     "set_brand",
     "stacks_file",
     "start_apart",
+    "start_clock",
     "start_token",
+    "thread_count",
     "tree_of",
     "umask",
     "uncollected",
@@ -87,32 +94,14 @@ def follow_parent(fd: int) -> None:
             os.kill(os.getpid(), signal.SIGTERM)  # pragma: ends by a signal
 
 
-class _Stat(NamedTuple):
-    """What `/proc/PID/stat` tells of a process."""
-
-    name: str
-    state: str
-    parent: int
-    session: int
-    start_token: str
-
-
-def stat_of(pid: int) -> _Stat | None:
-    """Read `/proc/PID/stat`; ``None`` once the process is gone."""
-    try:
-        with open(f"/proc/{pid}/stat", "rb", buffering=0) as file:  # one call: the look at everybody is for each test
-            text = file.read(4096).decode(errors="replace")
-    except OSError:
-        return None
-    head, _, tail = text.rpartition(")")
-    fields = tail.split()
-    return _Stat(head.partition("(")[2], fields[0], int(fields[1]), int(fields[3]), fields[19])
-
-
 def start_token(pid: int) -> str:
     """Return the start time in clock ticks since boot, from `/proc/PID/stat`, field 22; empty once it is gone."""
-    stat = stat_of(pid)
-    return stat.start_token if stat else ""
+    try:
+        with open(f"/proc/{pid}/stat", "rb", buffering=0) as file:
+            text = file.read(4096)
+    except OSError:
+        return ""
+    return text[text.rindex(b")") :].split()[20].decode()
 
 
 def is_alive(process: ProcessId) -> bool:
@@ -153,6 +142,15 @@ def find(
     return _membership.find(scope, mark, since, noted, brand)
 
 
+def family(
+    scope: str, mark: str, since: ProcessId, brand: int | None, outsiders: set[int]
+) -> tuple[tuple[Straggler, ...], tuple[Straggler, ...]]:
+    """Find who of a scope lives, and which children of this process are zombies; see `_membership`."""
+    from . import _membership
+
+    return _membership.family(scope, mark, since, brand, outsiders)
+
+
 def command_of(pid: int) -> str:
     """Return the command line of a process; empty for a zombie, and once it is gone."""
     try:
@@ -189,11 +187,37 @@ def descriptors() -> dict[int, str]:
     return _proc_self.descriptors()
 
 
+def open_descriptors() -> dict[int, str]:
+    """Return what is open in this process, by descriptor: a path, or the number of a pipe or socket."""
+    found: dict[int, str] = {}
+    for name in os.listdir("/proc/self/fd"):
+        with contextlib.suppress(OSError):  # the one by which the list was read
+            found[int(name)] = os.readlink(f"/proc/self/fd/{name}")
+    return found
+
+
+def named_memory_exists(kind: str, name: str) -> bool:
+    """Return whether a semaphore or a segment of shared memory is still to be found by its name.
+
+    Args:
+        kind: ``semaphore`` or ``shared_memory``, as the resource tracker has it.
+        name: Its name, as `sem_open(3)` and `shm_open(3)` take it.
+    """
+    return os.path.exists(f"/dev/shm/{'sem.' if kind == 'semaphore' else ''}{name.lstrip('/')}")
+
+
 def ignored_signals() -> frozenset[int]:
     """Return the numbers of the signals that this process ignores."""
     from . import _proc_self
 
     return _proc_self.ignored_signals()
+
+
+def thread_count() -> int:
+    """Return how many threads this process has, those that Python knows nothing of included."""
+    from . import _proc_self
+
+    return _proc_self.thread_count()
 
 
 def umask() -> int:

@@ -9,18 +9,21 @@ import sys
 
 from ._anywhere import (
     end,
+    family,
     find,
     is_alive,
     kin,
     memory_kills,
+    named_memory_exists,
     new_brand,
     set_brand,
     stacks_file,
+    start_clock,
     start_token,
     tree_of,
     waits_of,
 )
-from ._holdings import descriptors, ignored_signals, umask
+from ._holdings import descriptors, ignored_signals, open_descriptors, thread_count, umask
 from ._posix import doors, end_group, end_self, event_clock, first_end, group_members, start_apart, uncollected
 from ._watcher import follow_parent
 
@@ -34,6 +37,7 @@ __all__ = [
     "end_self",
     "event_clock",
     "exit_handle",
+    "family",
     "find",
     "first_end",
     "follow_parent",
@@ -42,12 +46,16 @@ __all__ = [
     "is_alive",
     "kin",
     "memory_kills",
+    "named_memory_exists",
     "new_brand",
+    "open_descriptors",
     "reserve",
     "set_brand",
     "stacks_file",
     "start_apart",
+    "start_clock",
     "start_token",
+    "thread_count",
     "tree_of",
     "umask",
     "uncollected",

@@ -13,9 +13,10 @@ from pathlib import Path
 from .._process_facts import Straggler
 from .._records import ProcessId
 from ._brand import brand_of
-from ._linux import command_of, is_alive, stat_of
+from ._linux import command_of, is_alive
+from ._stat import stat_of
 
-__all__ = ["find"]
+__all__ = ["family", "find"]
 
 
 def find(
@@ -60,6 +61,58 @@ def find(
         if command or is_alive(ProcessId(pid, stat.start_token))  # it may have ended since we looked
     ]
     return tuple(sorted(found, key=lambda straggler: (int(straggler.process.start_token), straggler.process.pid)))
+
+
+def family(
+    scope: str, mark: str, since: ProcessId, brand: int | None, outsiders: set[int]
+) -> tuple[tuple[Straggler, ...], tuple[Straggler, ...]]:
+    """Find who of a scope lives, and which children of this process are zombies; quickly, since each test asks.
+
+    Args:
+        scope: A folder; empty for none.
+        mark: The name in the environment that says so.
+        since: A process older than every one that could belong to it.
+        brand: A brand that all who belong to it have; ``None`` to go by marks, which takes longer.
+        outsiders: The pids that were found not to belong to it, which are not looked at again while they are there;
+            those that are found now are added, those that are gone taken out.
+
+    Returns:
+        Those who have a mark of the scope, or descend from such a one or from this process, and its zombies. This
+        process does not count, nor do its ancestors.
+    """
+    pids = {int(name) for name in os.listdir("/proc") if name.isdigit()}
+    outsiders &= pids
+    stats = {pid: stat for pid in pids - outsiders if (stat := stat_of(pid))}
+    oldest, this = int(since.start_token or 0), os.getpid()
+    outsiders |= {pid for pid, stat in stats.items() if int(stat.start_token) < oldest}
+    zombies = {pid for pid, stat in stats.items() if stat.state in "ZX" and stat.parent == this}
+    candidates = {pid: stat for pid, stat in stats.items() if pid not in outsiders and stat.state not in "ZX"}
+    members = {this}
+    for first in (True, False):  # marks are read of those only that descent does not tell of
+        grown = True
+        while grown:
+            heirs = {pid for pid, stat in candidates.items() if stat.parent in members} - members
+            members |= heirs
+            grown = bool(heirs)
+        if first:
+            members |= {
+                pid
+                for pid in candidates.keys() - members
+                if (brand_of(pid) == brand if brand is not None else scope and _has_mark(pid, scope, mark))
+            }
+    outsiders |= candidates.keys() - members
+    living: list[Straggler] = []
+    for pid in sorted(members - {this}):
+        stat, command = candidates[pid], command_of(pid)
+        process = ProcessId(pid, stat.start_token)
+        if command or is_alive(process):
+            living.append(Straggler(process, stat.parent, stat.session, stat.name, command or stat.name))
+        elif stat.parent == this:  # it has ended since we looked
+            zombies.add(pid)
+    return tuple(living), tuple(
+        Straggler(ProcessId(pid, stats[pid].start_token), this, stats[pid].session, stats[pid].name, "")
+        for pid in sorted(zombies)
+    )
 
 
 def _has_mark(pid: int, scope: str, mark: str) -> bool:

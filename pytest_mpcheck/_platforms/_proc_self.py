@@ -9,7 +9,7 @@ import contextlib
 import os
 import re
 
-__all__ = ["descriptors", "ignored_signals", "umask"]
+__all__ = ["descriptors", "ignored_signals", "thread_count", "umask"]
 
 _ENDS = "read", "write", "read and write"
 
@@ -27,6 +27,11 @@ def descriptors() -> dict[int, str]:
 def _end(name: str) -> str:
     flags = re.search(r"^flags:\s*([0-7]+)$", _read(f"/proc/self/fdinfo/{name}"), re.MULTILINE)
     return _ENDS[int(flags[1], 8) & 3] if flags else "open"
+
+
+def thread_count() -> int:
+    """Return how many threads this process has, those that Python knows nothing of included."""
+    return len(os.listdir("/proc/self/task"))
 
 
 def umask() -> int:

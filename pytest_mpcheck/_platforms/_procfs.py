@@ -111,16 +111,19 @@ def memory_kills() -> int | None:
     Returns:
         The count of our control group, else of the machine; ``None`` where nobody counts.
     """
-    for file in (*_counters(), PROC / "vmstat"):
-        with contextlib.suppress(OSError):
-            if match := re.search(r"^oom_kill (\d+)$", file.read_text(), re.MULTILINE):
+    for path in _counters():
+        with (
+            contextlib.suppress(OSError),
+            open(path, "rb", buffering=0) as file,
+        ):  # for each child: no more than it takes
+            if match := re.search(rb"^oom_kill (\d+)$", file.read(), re.MULTILINE):
                 return int(match[1])
     return None
 
 
 @lru_cache(maxsize=1)
-def _counters() -> tuple[Path, ...]:
-    """Return the files in which control groups, of version 2 and of version 1, may count."""
+def _counters() -> tuple[str, ...]:
+    """Return the files that may count: of control groups of version 2 and of version 1, then of the machine."""
     found: list[Path] = []
     with contextlib.suppress(OSError):
         for line in (PROC / "self" / "cgroup").read_text().splitlines():
@@ -129,7 +132,7 @@ def _counters() -> tuple[Path, ...]:
                 found.append(CGROUPS / path.lstrip("/") / "memory.events")
             elif "memory" in controllers.split(","):
                 found.append(CGROUPS / "memory" / path.lstrip("/") / "memory.oom_control")
-    return tuple(found)
+    return tuple(str(file) for file in (*found, PROC / "vmstat") if file.exists())
 
 
 def _all_stats() -> Iterator[_Stat]:

@@ -15,18 +15,21 @@ from .._clock import Deadline, wait_until
 from .._records import ProcessId
 from ._anywhere import (
     end,
+    family,
     find,
     is_alive,
     kin,
     memory_kills,
+    named_memory_exists,
     new_brand,
     set_brand,
     stacks_file,
+    start_clock,
     start_token,
     tree_of,
     waits_of,
 )
-from ._holdings import descriptors, ignored_signals, umask
+from ._holdings import descriptors, ignored_signals, open_descriptors, thread_count, umask
 from ._watcher import follow_parent
 
 __all__ = [
@@ -39,6 +42,7 @@ __all__ = [
     "end_self",
     "event_clock",
     "exit_handle",
+    "family",
     "find",
     "first_end",
     "follow_parent",
@@ -47,12 +51,16 @@ __all__ = [
     "is_alive",
     "kin",
     "memory_kills",
+    "named_memory_exists",
     "new_brand",
+    "open_descriptors",
     "reserve",
     "set_brand",
     "stacks_file",
     "start_apart",
+    "start_clock",
     "start_token",
+    "thread_count",
     "tree_of",
     "umask",
     "uncollected",
