@@ -44,11 +44,11 @@ def allowance_for(finding: Finding, allowances: Iterable[Allowance]) -> Allowanc
     return next((one for one in allowances if one.allows(finding)), None)
 
 
-def parse_allowances(value: object, origin: str, reason: object = "") -> tuple[Allowance, ...]:
+def parse_allowances(value: object, origin: str, reason: str = "") -> tuple[Allowance, ...]:
     """Check what somebody wants to allow.
 
     Args:
-        value: Entries such as ``thread-leak`` or ``thread-leak: *pytest-timeout*``, or a single one; ``None`` for none.
+        value: Entries such as ``thread-leak`` or ``thread-leak: *pytest-timeout*``, or a single one.
         origin: Where it stands.
         reason: Why it is allowed.
 
@@ -56,13 +56,9 @@ def parse_allowances(value: object, origin: str, reason: object = "") -> tuple[A
         An allowance for each entry.
 
     Raises:
-        BadSetting: It is no list of texts, or names a kind that there is not; or the reason is no text.
+        BadSetting: It is no list of texts, or names a kind that there is not.
     """
     right = "such as thread-leak, or thread-leak: *pattern*"
-    if not isinstance(reason, str):
-        raise BadSetting(f"reason {reason!r} of {origin} is no text: say in words why this is allowed")
-    if value is None:
-        raise BadSetting(f"reason {reason!r} of {origin} is the reason of nothing: say what is allowed, {right}")
     entries = value if isinstance(value, (list, tuple)) else (value,)
     if not entries:
         raise BadSetting(f"{value!r} from {origin} allows nothing: give kinds of findings, {right}")
