@@ -28,6 +28,7 @@ from pytest_mpcheck._guard._exits import Exits
 from pytest_mpcheck._guard._imports import Imports
 from pytest_mpcheck._guard._replacements import Place, Replacements
 from pytest_mpcheck._guard._watcher import Made
+from pytest_mpcheck._leaks._descriptors import Descriptors
 
 
 class Recorder:
@@ -337,3 +338,23 @@ def test_line_of_the_user_is_beyond_installed_packages(tmp_path: Path, monkeypat
     seen = pool.start_in_thread()
     assert seen.where.endswith("some_pool.py:5 in start")  # a thread of the package has no other line
     assert seen.through == ()
+
+
+def test_code_without_a_module_makes_sockets_and_pipes(recorder: Recorder) -> None:
+    descriptors = Descriptors()  # `multiprocess` makes such code for the proxies of its managers
+    descriptors.open()
+    try:
+        made: dict[str, Any] = {"__name__": None}
+        code = (
+            "import multiprocessing, os, socket\n"
+            "queue, pipe = multiprocessing.SimpleQueue(), os.pipe()\n"
+            "with socket.socket(): pass"
+        )
+        exec(code, made)
+    finally:
+        descriptors.close()
+    made["queue"].close()
+    for end in made["pipe"]:
+        os.close(end)
+    assert [one.kind for one in recorder.outer] == ["queue"]
+    assert re.fullmatch(r"<string>:2 in <module>", recorder.outer[0].where)

@@ -17,7 +17,7 @@ _ON_THE_WAY = frozenset(
 def origin() -> str:
     """Return the place that the call comes from, such as ``test_prices.py:12 in test_it``; past those packages."""
     frame = sys._getframe(1)
-    while frame.f_back is not None and frame.f_globals.get("__name__", "").partition(".")[0] in _ON_THE_WAY:
+    while frame.f_back is not None and str(frame.f_globals.get("__name__", "")).partition(".")[0] in _ON_THE_WAY:
         frame = frame.f_back
     path = frame.f_code.co_filename
     with contextlib.suppress(FileNotFoundError):  # the test has taken its own working directory away

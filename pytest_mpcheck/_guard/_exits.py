@@ -197,7 +197,7 @@ _HANDING_ON = frozenset(("call", "check_call"))
 
 
 def _is_in(frame: FrameType, *packages: str) -> bool:
-    name = frame.f_globals.get("__name__", "")
+    name = str(frame.f_globals.get("__name__", ""))
     return name.partition(".")[0] in packages and ".test" not in name
 
 

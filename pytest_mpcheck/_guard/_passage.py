@@ -56,12 +56,12 @@ def passage(depth: int) -> Passage:
     through: dict[str, None] = {}
     makers: set[int] = set()
     for one in passed:
-        through[one.f_globals.get("__name__", "")] = None
+        through[str(one.f_globals.get("__name__", ""))] = None
         code = one.f_code
         if code.co_argcount and code.co_varnames[0] == "self":
             makers.add(id(one.f_locals.get("self")))
     path = frame.f_code.co_filename
-    with suppress(FileNotFoundError):  # the test has taken its own working directory away
+    with suppress(OSError):  # the test has taken its own working directory away
         path = path.removeprefix(os.path.join(os.getcwd(), ""))
     return Passage(f"{path}:{frame.f_lineno} in {frame.f_code.co_name}", tuple(through), frozenset(makers))
 
@@ -100,5 +100,5 @@ _STANDARD = os.path.join(os.path.dirname(os.__file__), ""), "<frozen "
 
 
 def _is_library(frame: FrameType) -> bool:
-    name = frame.f_globals.get("__name__", "")
+    name = str(frame.f_globals.get("__name__", ""))
     return name.partition(".")[0] in LIBRARIES and ".test" not in name

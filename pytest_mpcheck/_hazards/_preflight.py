@@ -74,7 +74,7 @@ def _is_told_of(process: Any, frame: FrameType) -> bool:
 
     if not isinstance(process, BaseProcess):  # other libraries pickle in ways of their own
         return False
-    module = frame.f_globals.get("__name__", "").rpartition(".")[2]
+    module = str(frame.f_globals.get("__name__", "")).rpartition(".")[2]
     return isinstance(process, Process) or module.startswith(("test_", "conftest")) or module.endswith("_test")
 
 

@@ -54,7 +54,7 @@ class Neighbours:
         """
         if threading.active_count() == 1 or is_of_a_pool(threading.current_thread()):
             return ()
-        forker = frame.f_globals.get("__name__", "").partition(".")[0] if is_installed(frame) else None
+        forker = str(frame.f_globals.get("__name__", "")).partition(".")[0] if is_installed(frame) else None
         beside = [
             thread
             for thread in threading.enumerate()

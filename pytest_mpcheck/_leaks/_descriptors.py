@@ -73,7 +73,7 @@ class Descriptors:
         @functools.wraps(pipe)
         def noting(*args: Any) -> Any:
             ends = pipe(*args)
-            if not sys._getframe(1).f_globals.get("__name__", "").startswith(_PACKAGE):
+            if not str(sys._getframe(1).f_globals.get("__name__", "")).startswith(_PACKAGE):
                 self._places |= dict.fromkeys(ends, (place(1), "pipe"))
             return ends
 

@@ -109,5 +109,5 @@ class Ledger:
 
 
 def _is_no_question(frame: Any) -> bool:
-    module = frame.f_globals.get("__name__", "") if frame is not None else ""
+    module = str(frame.f_globals.get("__name__", "")) if frame is not None else ""
     return module in _NO_QUESTION or module.partition(".")[0] in _NO_QUESTION
