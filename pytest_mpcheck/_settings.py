@@ -16,6 +16,7 @@ from ._values import (
     check_names,
     check_new_file,
     check_patterns,
+    check_reason,
     check_seconds,
     check_size,
     nearest,
@@ -200,6 +201,7 @@ def parse_mark(args: tuple[object, ...], kwargs: Mapping[str, object], origin: s
             )
     given = {keyword: value for keyword, value in kwargs.items() if value is not None}
     where = f"{origin}, "
+    reason = check_reason(given, origin)
     return MarkSettings(
         start_methods=check_names(
             given["start_methods"], f"{where}start_methods", (*START_METHODS, "all", "default"), "start method"
@@ -210,16 +212,12 @@ def parse_mark(args: tuple[object, ...], kwargs: Mapping[str, object], origin: s
         if "backends" in given
         else None,
         timeout=check_seconds(given["timeout"], f"{where}timeout") if "timeout" in given else None,
-        allow=_allowances(given.get("allow"), f"{where}allow", given["reason"])
-        if "reason" in given
-        else _allowances(given["allow"], f"{where}allow")
-        if "allow" in given
-        else (),
-        reason=str(given.get("reason", "")),
+        allow=_allowances(given["allow"], f"{where}allow", reason) if "allow" in given else (),
+        reason=reason,
     )
 
 
-def _allowances(value: object, origin: str, reason: object = "") -> tuple[Allowance, ...]:
+def _allowances(value: object, origin: str, reason: str = "") -> tuple[Allowance, ...]:
     from ._findings._allowance import parse_allowances
 
     return parse_allowances(value, origin, reason)

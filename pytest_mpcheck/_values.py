@@ -8,12 +8,12 @@ from __future__ import annotations
 import math
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 
 from ._bad_setting import BadSetting
 
-__all__ = ["check_names", "check_new_file", "check_patterns", "check_seconds", "check_size", "nearest"]
+__all__ = ["check_names", "check_new_file", "check_patterns", "check_reason", "check_seconds", "check_size", "nearest"]
 
 _LEAST_HISTORY = 64 * 1024
 
@@ -98,3 +98,15 @@ def nearest(word: str, known: Iterable[str]) -> str:
     """Say which known word was probably meant."""
     matches = get_close_matches(word, list(known), n=1)
     return f" (did you mean {matches[0]!r}?)" if matches else ""
+
+
+def check_reason(given: Mapping[str, object], origin: str) -> str:
+    """Check the reason of an allowance."""
+    reason = given.get("reason", "")
+    if not isinstance(reason, str):
+        raise BadSetting(f"reason {reason!r} from {origin} is no text: say in words why this is allowed")
+    if reason and "allow" not in given:
+        raise BadSetting(
+            f"reason {reason!r} from {origin} is the reason of nothing: say what is allowed by allow=[...]"
+        )
+    return reason
