@@ -102,8 +102,7 @@ def variables(folder: Path, record: Path) -> dict[str, str]:
     kept = {
         key: value for key, value in os.environ.items() if not key.startswith(("PYTHON", "PYTEST", "COV", "PEERS_"))
     }
-    cached = {"PYTHONPYCACHEPREFIX": str(folder.parent / "pycache")}
-    return kept | cached | {"TMPDIR": str(folder / "tmp"), "PEERS_OUTCOMES": str(record)}
+    return kept | {"TMPDIR": str(folder / "tmp"), "PEERS_OUTCOMES": str(record)}
 
 
 def run_pytest(command: list[str], place: Path, environment: dict[str, str], output: int, limit: float) -> int | None:
