@@ -168,6 +168,8 @@ class Offers:
                 if member not in sys.modules and not name.startswith(f"{member}."):
                     importlib.import_module(member)
         else:
+            if name != "logging" and "logging" in group.modules and "logging" not in sys.modules:
+                importlib.import_module("logging")  # whoever waits for it is to hear of it: see `_voice`
             for member, module in group.modules.items():
                 if member != name:  # else the import takes the module's own loader for this one
                     sys.modules.setdefault(member, module)

@@ -14,7 +14,7 @@ import pickle
 import sys
 import warnings
 from collections.abc import Callable, Mapping
-from importlib.machinery import ModuleSpec, PathFinder
+from importlib.machinery import ModuleSpec
 from types import FrameType
 from typing import Any
 
@@ -107,7 +107,8 @@ class _LoggingFinder:
     def find_spec(self, name: str, path: object = None, target: object = None) -> ModuleSpec | None:
         if name != "logging":
             return None
-        spec = PathFinder.find_spec(name)
+        others = [finder for finder in sys.meta_path if finder is not self and hasattr(finder, "find_spec")]
+        spec = next((found for finder in others if (found := finder.find_spec(name, None))), None)
         loader: Any = spec.loader if spec else None
         if loader is not None:
             load = loader.exec_module
