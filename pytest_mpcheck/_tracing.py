@@ -27,15 +27,13 @@ _KEY = "mpcheck_trace"
 
 
 def open_trace(config: pytest.Config) -> None:
-    """Begin a trace, where one is asked for.
+    """Begin the trace that is asked for.
 
     Raises:
         pytest.UsageError: It cannot be written.
     """
     path = config.stash[SETTINGS].trace
     worker: dict[str, Any] | None = getattr(config, "workerinput", None)
-    if not path:
-        return
     from ._trace._run import RunTrace, check_folder
 
     if worker is not None:

@@ -92,7 +92,7 @@ def test_what_is_made_is_told(recorder: Recorder) -> None:
     memory.close()
     memory.unlink()
     Listener().close()
-    context.Value("i")
+    context.RawArray("b", 1 << 24)  # larger than what the heap has already
     subprocess.run([sys.executable, "-c", ""], check=True, capture_output=True)
     os.system("")
     kinds = [made.kind for made in recorder.outer]

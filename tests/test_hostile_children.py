@@ -167,6 +167,7 @@ def test_output_is_passed_on_in_blocks(tmp_path: Path, monkeypatch: pytest.Monke
 
 def test_text_of_a_long_file_is_its_end(tmp_path: Path) -> None:
     station = Station(str(tmp_path), 1)
+    assert station.read_bytes("stdout") == b""  # there is none
     with open(station.path("stdout"), "wb") as file:
         file.truncate(1 << 40)  # it takes no room
         file.seek(0, os.SEEK_END)

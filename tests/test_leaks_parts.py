@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import _thread
 import contextlib
 import io
 import os
 import pickle
+import queue
 import socket
 import subprocess
 import sys
@@ -26,7 +28,7 @@ from pytest_mpcheck._clock import Deadline, wait_until
 from pytest_mpcheck._guard._passage import place
 from pytest_mpcheck._guard._watcher import Made, Span
 from pytest_mpcheck._keeper._scope import Scope
-from pytest_mpcheck._leaks import _block, _reach
+from pytest_mpcheck._leaks import _block, _reach, _threads
 from pytest_mpcheck._leaks._births import Births
 from pytest_mpcheck._leaks._descriptors import Descriptors
 from pytest_mpcheck._leaks._estate import Estate
@@ -143,6 +145,12 @@ def test_words_for_workers() -> None:
     assert workers_of(Thing(_process=Thing(pid=5))) == "it keeps 1 process alive: pid 5"
     assert workers_of(Thing(_pool=[alive()])) == "it keeps 1 thread alive: 'worker'"
     assert workers_of(Thing()) == ""
+
+
+def test_thread_that_python_has_not_started_stays() -> None:
+    seen: queue.Queue[threading.Thread] = queue.Queue()
+    _thread.start_new_thread(lambda: seen.put(threading.current_thread()), ())
+    assert _threads._stays(seen.get(timeout=20))
 
 
 def test_what_stays_is_known_by_what_it_is(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

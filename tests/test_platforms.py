@@ -8,6 +8,7 @@ import queue
 import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -15,7 +16,7 @@ from typing import Any
 import psutil
 import pytest
 
-from pytest_mpcheck import _platforms
+from pytest_mpcheck import ProcessId, _platforms
 from pytest_mpcheck._autopsy import _stacks
 from pytest_mpcheck._clock import Deadline, wait_until
 from pytest_mpcheck._offers import CURRENT, OFFERS
@@ -25,7 +26,9 @@ from pytest_mpcheck._platforms import (
     _holdings,
     _linux,
     _macos,
+    _membership,
     _proc_self,
+    _stat,
     _watcher,
     _windows,
 )
@@ -89,6 +92,8 @@ def test_brand_is_inherited_by_whoever_descends() -> None:
 
 def test_brand_may_be_impossible(monkeypatch: pytest.MonkeyPatch) -> None:
     assert (_anywhere.new_brand(), _anywhere.set_brand(1)) == (None, None)
+    assert (_anywhere.start_clock(), _windows.uncollected(os.getpid())) == (None, None)
+    assert _holdings.thread_count() == threading.active_count()
 
     def refuse(*_: object) -> None:
         raise OSError("not here")
@@ -143,6 +148,22 @@ def test_start_token_tells_processes_apart(module: Any, mp_process: ProcessFacto
     child.join()
     assert module.start_token(os.getpid()) == module.start_token(os.getpid()) != ""
     assert module.start_token(child.pid) == ""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="it takes a program that ends nobody whom it has not started")
+def test_only_zombies_of_this_process_are_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    shell = subprocess.Popen(["sh", "-c", "true & exec sleep 1000"])  # who never waits for the one that has ended
+    me = psutil.Process(shell.pid)
+    assert wait_until(lambda: any(is_gone(child.pid) for child in me.children()), Deadline(20))
+    (zombie,) = me.children()
+    since = ProcessId(os.getpid(), _linux.start_token(os.getpid()))
+    assert zombie.pid not in {one.process.pid for one in _anywhere.family("", "", since, None, set())[1]}
+    with monkeypatch.context() as patch:  # it ends while somebody looks
+        patch.setattr(_membership, "stat_of", lambda pid: (stat := _stat.stat_of(pid)) and stat._replace(state="S"))
+        living, zombies = _membership.family("", "", since, None, set())
+    assert zombie.pid not in {one.process.pid for one in (*living, *zombies)}
+    shell.kill()
+    shell.wait()
 
 
 def test_exit_handle_of_nobody_is_none(monkeypatch: pytest.MonkeyPatch) -> None:

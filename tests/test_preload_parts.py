@@ -183,7 +183,7 @@ def test_what_differs_is_withdrawn_with_its_importers(served: Served) -> None:
     why = served.offers.withdraw(["offered_a", "json"], {("offered_b", "PID"), ("offered_b", "TIME")})
     assert why == {"offered_a": "keeps offered_b.PID, which is another thing in each process"}
     assert {*NAMES}.intersection(sys.modules) == {"offered_space", "offered_space.part"}
-    served.offers.forget_users()
+    served.offers.forget(served.offers.of_users)
     assert not {*NAMES}.intersection(sys.modules)
     served.offers.hide(["offered_a"])
 

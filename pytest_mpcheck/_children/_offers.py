@@ -103,10 +103,17 @@ class Offers:
         mark = self._marks.get(name)
         return mark is not None and (mark.origin != origin or mark.stamp != _stamp(origin))
 
-    def forget_users(self) -> None:
-        """Offer no module of a user's any more, and import none of them from memory."""
-        for name in list(self._marks):
-            self._forget(name)
+    @property
+    def of_users(self) -> tuple[str, ...]:
+        """The modules of users that are offered."""
+        return tuple(self._marks)
+
+    def forget(self, names: Iterable[str]) -> None:
+        """Offer modules of users no more, and import none of them from memory."""
+        for name in names:
+            sys.modules.pop(name, None)
+            del self._modules[name], self._specs[name], self._marks[name], self._under[name]
+            self.imports.of.pop(name, None)
 
     def withdraw(self, names: Iterable[str], places: Collection[tuple[str, str]]) -> dict[str, str]:
         """Offer no longer what keeps something that is another thing in each process, and what imports that.
@@ -127,14 +134,8 @@ class Offers:
             for user in self._marks
             for module in self.imports.reach([user], self._modules).intersection(differing)
         }
-        for user in why:
-            self._forget(user)
+        self.forget(why)
         return {name: why[name] for name in names if name in why}
-
-    def _forget(self, name: str) -> None:
-        sys.modules.pop(name, None)
-        del self._modules[name], self._specs[name], self._marks[name], self._under[name]
-        self.imports.of.pop(name, None)
 
     def show(self) -> None:
         """Have them all, in the server, and be no finder: more is about to be imported."""

@@ -88,13 +88,11 @@ class Guard:
         """Let a new test begin; one that never came to its teardown is not judged."""
         self._ownership.test = None
 
-    def begin_test(self) -> None:
+    def begin_test(self, span: Span) -> None:
         """Let a test begin, and look at once what is there, not only before its first door."""
         with self._at_work(), self._lock:
-            span = self._new_span()
-            if span is not None:
-                self._ownership.test = Tenure(span)
-                self._ownership.begin(self._ownership.test)
+            self._ownership.test = Tenure(span)
+            self._ownership.begin(self._ownership.test)
 
     def leave_test(self, further: Callable[[Span], Iterable[Finding]] | None, *, has_failed: bool) -> list[Finding]:
         """Let the teardown of a test be over, and judge it.

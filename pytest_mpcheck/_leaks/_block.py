@@ -44,10 +44,10 @@ def assert_no_leaks() -> Iterator[None]:
     troubles: list[str] = []
     with tempfile.TemporaryDirectory(prefix="mpcheck-") as folder, _scope(folder) as scope:
         watchers = leak_watchers(scope, folder)
-        guard = Guard(watchers, lambda: Span("the block", "function", ""), troubles.append, _MOMENT)
+        guard = Guard(watchers, lambda: None, troubles.append, _MOMENT)
         guard.open()
         try:
-            guard.begin_test()
+            guard.begin_test(Span("the block", "function", ""))
             yield
             findings = guard.leave_test(None, has_failed=False)
         finally:

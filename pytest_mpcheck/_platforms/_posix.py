@@ -135,7 +135,7 @@ def uncollected(pid: int) -> int | None:
     Returns:
         Negative for a signal; ``None`` while it runs, or where nobody tells.
     """
-    if sys.platform == "win32" or not hasattr(os, "waitid"):
+    if sys.platform == "win32" or not hasattr(os, "waitid"):  # pragma: needs windows, or PyPy
         return None
     try:
         found = os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
