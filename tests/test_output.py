@@ -259,5 +259,6 @@ def test_what_a_fixture_captures_is_told_once(pytester: pytest.Pytester, capture
     text = result.stdout.str()
     assert text.count("said earlier") == (capture in ("no", "tee-sys"))
     assert text.count("said to be left") == 1
-    assert text.count("said late") <= 1  # the child may have been ended before
+    # the child may have been ended before; what it says in the last moment is shown as it comes, and in the report
+    assert text.count("said late") <= 1 + (capture == "tee-sys")
     assert "said to be read" not in text.replace('"said to be read', "")

@@ -172,9 +172,16 @@ def test_who_stays_first_hears_of_each_module(served: Served) -> None:
         def find_spec(self, name: str, path: object = None, target: object = None) -> None:
             self.heard.append(name)
 
+    served.offers.show()
+    pseudo = "offered_b.lib"  # as cffi makes them: nobody can import it
+    sys.modules[pseudo] = types.ModuleType(pseudo)
+    served.offers.imports.of["offered_b"] = {pseudo}
+    served.offers.add([pseudo], served.circumstances)
+    served.offers.hide(["offered_a"])
     sys.meta_path.insert(0, Finder())
     assert served.is_given()
     assert {*NAMES} == {*Finder.heard}
+    assert sys.modules.pop(pseudo).__name__ == pseudo
 
 
 def test_what_differs_is_withdrawn_with_its_importers(served: Served) -> None:

@@ -84,6 +84,7 @@ class Offers:
         self._applied: list[Circumstances] = []
         self._seeds_numpy = False
         self._groups: dict[str, _Group] = {}
+        self._is_giving = False
 
     def add(self, names: Collection[str], circumstances: Circumstances) -> None:
         """Offer modules that have just been imported."""
@@ -162,24 +163,39 @@ class Offers:
         group = self._groups.get(name) or self._group(name)
         if not all(self._holds(member) for member in group.of_users):
             return None
-        if getattr(sys.meta_path[0], "stays_first", False) and sys.meta_path[0] is not self:
-            for member in [
-                member for member in group.modules if member != name
-            ]:  # somebody wants to hear of each import
-                if member not in sys.modules and not name.startswith(f"{member}."):
-                    importlib.import_module(member)
-        else:
-            if name != "logging" and "logging" in group.modules and "logging" not in sys.modules:
-                importlib.import_module("logging")  # whoever waits for it is to hear of it: see `_voice`
-            for member, module in group.modules.items():
-                if member != name:  # else the import takes the module's own loader for this one
-                    sys.modules.setdefault(member, module)
+        self._give_others(name, group)
         for member in group.of_users:
             file = known_file(member)
             if file is not None and file.code:  # assertions are explained as those of the test at hand
                 vars(self._modules[member])[NAME] = Explainer(os.path.dirname(file.code))
         self._catch_up(group)
         return _given(name, self._modules[name], self._specs[name])
+
+    def _give_others(self, name: str, group: _Group) -> None:
+        """Give out what a module imports along with it."""
+        others = {member: module for member, module in group.modules.items() if member != name}
+        if getattr(sys.meta_path[0], "stays_first", False) and sys.meta_path[0] is not self:
+            if self._is_giving:  # whoever began it gives all
+                return
+            self._is_giving = True
+            try:
+                for member, module in others.items():  # somebody wants to hear of each import
+                    if not self._is_importable(member):
+                        sys.modules.setdefault(member, module)
+                    elif member not in sys.modules and not name.startswith(f"{member}."):
+                        importlib.import_module(member)
+            finally:
+                self._is_giving = False
+            return
+        if "logging" in others and "logging" not in sys.modules:
+            importlib.import_module("logging")  # whoever waits for it is to hear of it: see `_voice`
+        for member, module in others.items():  # not the module itself: its import would take its own loader
+            sys.modules.setdefault(member, module)
+
+    def _is_importable(self, name: str) -> bool:
+        """Return whether a module may be in a package at all; others put themselves into `sys.modules`."""
+        parent = name.rpartition(".")[0]
+        return not parent or hasattr(self._modules.get(parent, sys.modules.get(parent)), "__path__")
 
     def _group(self, name: str) -> _Group:
         names = self.imports.reach([name], self._modules)
