@@ -109,13 +109,14 @@ class Threads:
 
 
 def _stays(thread: threading.Thread) -> bool:
-    if thread is threading.main_thread() or thread is threading.current_thread():
-        return True
-    if isinstance(thread, threading._DummyThread):  # Python has not started it
-        return True
-    if thread.name.startswith(_HARNESS) or getattr(thread, "is_pydev_daemon_thread", False):
-        return True
-    return _module_of(thread).startswith(_SERVICES)
+    return (
+        thread is threading.main_thread()
+        or thread is threading.current_thread()
+        or isinstance(thread, threading._DummyThread)  # Python has not started it
+        or thread.name.startswith(_HARNESS)
+        or getattr(thread, "is_pydev_daemon_thread", False)
+        or _module_of(thread).startswith(_SERVICES)
+    )
 
 
 def _module_of(thread: threading.Thread) -> str:
