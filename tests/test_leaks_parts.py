@@ -224,7 +224,8 @@ def test_output_is_told_while_it_is_held(reach: Reach, stream: Any, tmp_path: Pa
         print("y" * 3_000, end="", file=stream)
         if not told(reach)[1]:
             break
-    assert not told(reach)[1] or sys.implementation.name == "pypy"  # which lets out all or nothing
+    lets_out_all_or_nothing = sys.implementation.name == "pypy" or sys.version_info[:2] == (3, 13)
+    assert not told(reach)[1] or lets_out_all_or_nothing
     stream.flush()
     print("again", end="", file=stream)
     assert told(reach) == (5, 1, b"again")
