@@ -13,12 +13,13 @@ import multiprocessing
 import pickle
 import sys
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from importlib.machinery import ModuleSpec
-from types import FrameType
+from types import FrameType, ModuleType
 from typing import Any
 
 from .._excerpts import LIMIT, repr_of, text_of
+from .._heard_import import find_and_hear
 from ._station import Station
 from ._surroundings import Surroundings, apply_filters
 
@@ -104,22 +105,14 @@ class _LoggingFinder:
     def __init__(self, action: Callable[[], None]) -> None:
         self._action = action
 
-    def find_spec(self, name: str, path: object = None, target: object = None) -> ModuleSpec | None:
-        if name != "logging":
-            return None
-        others = [finder for finder in sys.meta_path if finder is not self and hasattr(finder, "find_spec")]
-        spec = next((found for finder in others if (found := finder.find_spec(name, None))), None)
-        loader: Any = spec.loader if spec else None
-        if loader is not None:
-            load = loader.exec_module
+    def find_spec(
+        self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        return find_and_hear(self, name, path, target, self._is_imported) if name == "logging" else None
 
-            def exec_module(module: object) -> None:
-                load(module)
-                sys.meta_path.remove(self)
-                self._action()
-
-            loader.exec_module = exec_module
-        return spec
+    def _is_imported(self, module: ModuleType) -> None:
+        sys.meta_path.remove(self)
+        self._action()
 
 
 def _plain(value: Any) -> object:

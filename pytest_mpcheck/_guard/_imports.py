@@ -1,16 +1,13 @@
-"""Hears of the import of some modules.
-
-Guarantees: the modules are found and loaded as they would be without it, and have their own loaders afterwards.
-"""
+"""Hears of the import of some modules."""
 
 from __future__ import annotations
 
 import sys
-import threading
 from collections.abc import Callable, Collection, Sequence
 from importlib.machinery import ModuleSpec
 from types import ModuleType
-from typing import Any
+
+from .._heard_import import find_and_hear
 
 __all__ = ["Imports"]
 
@@ -26,7 +23,6 @@ class Imports:
     def __init__(self, names: Collection[str], then: Callable[[ModuleType], None]) -> None:
         self._names = frozenset(names)
         self._then = then
-        self._asked: set[tuple[int, str]] = set()
 
     def open(self) -> None:
         """Begin."""
@@ -41,35 +37,4 @@ class Imports:
         self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
         """Find what the others find, and load it with an ear to it."""
-        this = threading.get_ident(), name
-        if name not in self._names or this in self._asked:  # another finder like this one asks back
-            return None
-        self._asked.add(this)
-        try:
-            for finder in sys.meta_path:
-                find = None if finder is self else getattr(finder, "find_spec", None)
-                spec: ModuleSpec | None = find(name, path, target) if find else None
-                if spec is not None:
-                    if hasattr(spec.loader, "exec_module"):
-                        spec.loader = _Loader(spec.loader, self._then)  # type: ignore[assignment]
-                    return spec
-        finally:
-            self._asked.remove(this)
-        return None
-
-
-class _Loader:
-    """Loads a module as its own loader does, and tells."""
-
-    def __init__(self, loader: Any, then: Callable[[ModuleType], None]) -> None:
-        self._loader = loader
-        self._then = then
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._loader, name)
-
-    def exec_module(self, module: ModuleType) -> None:
-        assert module.__spec__ is not None
-        module.__spec__.loader = module.__loader__ = self._loader
-        self._loader.exec_module(module)
-        self._then(module)
+        return find_and_hear(self, name, path, target, self._then) if name in self._names else None

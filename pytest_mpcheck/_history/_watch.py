@@ -17,6 +17,7 @@ from types import CodeType, FunctionType, ModuleType
 
 from .._errors import MpcheckError
 from .._excerpts import reason_of, repr_of
+from .._heard_import import find_and_hear
 from ._templates import template_for
 from ._watched import StandIn, Watched
 
@@ -177,32 +178,13 @@ class WatchFinder:
     ) -> ModuleSpec | None:
         if all(watch.module != name for watch in list(_watches.values())):
             return None
-        for finder in sys.meta_path:
-            find = None if isinstance(finder, WatchFinder) else getattr(finder, "find_spec", None)
-            spec: ModuleSpec | None = find(name, path, target) if find else None
-            if spec is not None:
-                if hasattr(spec.loader, "exec_module"):  # else a namespace package, or a loader of olden times
-                    spec.loader = _Loader(spec.loader)  # type: ignore[assignment]
-                return spec
-        return None
+        return find_and_hear(self, name, path, target, _begin_watches)
 
 
-class _Loader:
-    """Loads a module as its own loader does, and begins its watches."""
-
-    def __init__(self, loader: Any) -> None:
-        self._loader = loader
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._loader, name)
-
-    def exec_module(self, module: ModuleType) -> None:
-        assert module.__spec__ is not None
-        module.__spec__.loader = module.__loader__ = self._loader
-        self._loader.exec_module(module)
-        for watch in list(_watches.values()):
-            if watch.module == module.__name__:
-                watch.start(strict=False)
+def _begin_watches(module: ModuleType) -> None:
+    for watch in list(_watches.values()):
+        if watch.module == module.__name__:
+            watch.start(strict=False)
 
 
 _watches: dict[str, _Watch] = {}
