@@ -339,8 +339,7 @@ def many_children(count: int) -> Iterator[Row]:
         yield fill(Row(what, "the same by hand outside pytest", 1.2, processor=None), this, other)
         (memory, descriptors, threads), (more_memory, more_descriptors, more_threads) = held[1], held[-1]
         each = (more_memory - memory) / (50 * (len(held) - 2))
-        grown = more_descriptors - descriptors + more_threads - threads
-        flat = each <= MEMORY_OF_A_CHILD and not grown
+        flat = each <= MEMORY_OF_A_CHILD and (more_descriptors, more_threads) == (descriptors, threads)
         FLATNESS.append((flat, each, more_descriptors - descriptors, more_threads - threads))
         this, other = by_turns([turn(with_plugin, 1, 200), turn(plain, 1, 200)], 5)
         yield fill(Row("200 at once", "the same by hand outside pytest", 1.2, processor=None), this, other)

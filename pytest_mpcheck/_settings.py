@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from ._bad_setting import BadSetting
-from ._offers import CURRENT, OFFERS, Offer
+from ._platform_offers import CURRENT, OFFERS, Offer
 from ._record import record
 from ._values import (
     check_names,

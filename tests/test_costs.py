@@ -30,8 +30,8 @@ START = {
         for name in (
             "_bad_setting",
             "_config",
-            "_offers",
             "_options",
+            "_platform_offers",
             "_record",
             "_settings",
             "_values",

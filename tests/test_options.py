@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from pytest_mpcheck._offers import OFFERS
+from pytest_mpcheck._platform_offers import OFFERS
 
 METHODS = """
     import multiprocessing

@@ -19,7 +19,7 @@ import pytest
 from pytest_mpcheck import ProcessId, _platforms
 from pytest_mpcheck._autopsy import _stacks
 from pytest_mpcheck._clock import Deadline, wait_until
-from pytest_mpcheck._offers import CURRENT, OFFERS
+from pytest_mpcheck._platform_offers import CURRENT, OFFERS
 from pytest_mpcheck._platforms import (
     _anywhere,
     _brand,

@@ -179,7 +179,7 @@ def test_output_goes_to_the_test_that_starts_a_child(
     assert err == "to descriptor 2\n" * number
 
 
-def test_closed_streams_stay_closed(mp_context: Any) -> None:
+def test_closed_streams_are_in_nobodys_way(mp_context: Any) -> None:
     kept = os.dup(1)
     os.close(1)
     try:

@@ -384,18 +384,20 @@ def test_what_is_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     assert found == ["asked_for", "gone", "uuid", "random"]
 
 
-def test_an_answer_is_heard(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_answer_is_heard(tmp_path: Path) -> None:
     preload = Preload(lambda: str(tmp_path))
-    monkeypatch.setattr(_preload, "_servers", {1: _preload._Server("elsewhere"), 2: _preload._Server(str(tmp_path))})
+    known = _preload._Server(str(tmp_path))
+    known.asked = {"a": 1, "c": 2}
     (tmp_path / "0").mkdir()
     (tmp_path / "0" / ANSWER).write_bytes(pickle.dumps(Answer(("a",), {"b": "prints"}, True)))
-    preload._hear(str(tmp_path / "0"))
+    preload._hear(known, str(tmp_path / "0"))
     assert preload.refused == {"b": "prints"}
-    assert [known.refused for known in _preload._servers.values()] == [set(), {"b"}]
+    assert known.refused == {"b"}
+    assert known.asked == {"a": 1}  # the server has forgotten what was there before
     preload.refused.clear()
-    preload._hear(str(tmp_path))
+    preload._hear(known, str(tmp_path))
     (tmp_path / ANSWER).write_bytes(b"")
-    preload._hear(str(tmp_path))
+    preload._hear(known, str(tmp_path))
     assert preload.refused == {}
     preload.ask(types.SimpleNamespace(_forkserver_pid=-1))  # nobody is being started
 

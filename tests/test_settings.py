@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from pytest_mpcheck import BadSetting
-from pytest_mpcheck._offers import CURRENT, OFFERS
+from pytest_mpcheck._platform_offers import CURRENT, OFFERS
 from pytest_mpcheck._settings import Kind, MarkSettings, Settings, parse_mark, parse_settings
 
 ALL = ("fork", "spawn", "forkserver", "thread", "interpreter")

@@ -12,7 +12,7 @@ import builtins
 import os
 import sys
 import warnings
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Container, Iterable
 from importlib.util import resolve_name
 from typing import Any
 
@@ -57,7 +57,7 @@ class Imports:
         self.filters = tuple(one for one in filters_of_warnings() if one not in self._before)
         self._quiet.__exit__(None, None, None)
 
-    def reach(self, names: Iterable[str], among: Any) -> set[str]:
+    def reach(self, names: Iterable[str], among: Container[str]) -> set[str]:
         """Return the modules that others need: what they import, and that imports, with the packages of all.
 
         Args:

@@ -23,6 +23,7 @@ from typing import Any, NamedTuple
 from ._explainer import NAME, Explainer
 from ._imports import Imports
 from ._modules import known_file
+from ._request import stamp
 from ._surroundings import add_filters
 
 __all__ = ["Circumstances", "Offers"]
@@ -95,14 +96,14 @@ class Offers:
             self._modules[name] = module
             self._specs[name] = getattr(module, "__spec__", None)
             self._under[name] = circumstances
-            if not is_library(name, module):
+            if not _is_library(name, module):
                 origin = getattr(module, "__file__", None)
-                self._marks[name] = _Mark(origin, tuple(getattr(module, "__path__", ())), _stamp(origin))
+                self._marks[name] = _Mark(origin, tuple(getattr(module, "__path__", ())), stamp(origin))
 
     def has_another(self, name: str, origin: str | None) -> bool:
         """Return whether a user's module is offered, and its file is another one now."""
         mark = self._marks.get(name)
-        return mark is not None and (mark.origin != origin or mark.stamp != _stamp(origin))
+        return mark is not None and (mark.origin != origin or mark.stamp != stamp(origin))
 
     @property
     def of_users(self) -> tuple[str, ...]:
@@ -225,7 +226,7 @@ class Offers:
         if mark is None or sys.modules.get(name) is self._modules[name]:
             return True
         here = self._under[name]
-        if name in sys.modules or _cwd() != here.cwd or _stamp(mark.origin) != mark.stamp:
+        if name in sys.modules or _cwd() != here.cwd or stamp(mark.origin) != mark.stamp:
             return False
         if any(os.environ.get(key) != value for key, value in here.read.items()):
             return False
@@ -275,7 +276,7 @@ def _given(name: str, module: ModuleType, spec: ModuleSpec | None) -> ModuleSpec
     return given
 
 
-def is_library(name: str, module: ModuleType) -> bool:
+def _is_library(name: str, module: ModuleType) -> bool:
     """Return whether a module is none of a user's, and stays what it is."""
     origin = getattr(module, "__file__", None)
     if origin is None:
@@ -283,14 +284,6 @@ def is_library(name: str, module: ModuleType) -> bool:
     parts = origin.split(os.sep)
     is_installed = "site-packages" in parts or "dist-packages" in parts or origin.startswith(_LIBRARIES)
     return is_installed or name.partition(".")[0] == "pytest_mpcheck"
-
-
-def _stamp(origin: str | None) -> tuple[int, int] | None:
-    try:
-        status = os.stat(origin) if origin else None
-    except OSError:
-        return None
-    return status and (status.st_mtime_ns, status.st_size)
 
 
 def _cwd() -> str | None:

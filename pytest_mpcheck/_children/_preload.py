@@ -20,7 +20,7 @@ from typing import Any
 from ._asserts import Assertions, RewrittenCode
 from ._call import Call
 from ._modules import Modules
-from ._request import ANSWER, REQUEST, VARIABLE, Answer, Request
+from ._request import ANSWER, REQUEST, VARIABLE, Answer, Request, stamp
 
 __all__ = ["Preload"]
 
@@ -85,12 +85,12 @@ class Preload:
         """
         before = vars(self._now).copy()  # something may be started while something is pickled
         self._now.wanted = _names(process, module), assertions
-        self._now.pending = ""
+        self._now.pending = None
         try:
             yield
         finally:
             if self._now.pending:
-                self._hear(self._now.pending)
+                self._hear(*self._now.pending)
             vars(self._now).clear()
             vars(self._now).update(before)
 
@@ -135,7 +135,7 @@ class Preload:
         with _lock, contextlib.suppress(OSError):  # no room on the disk: it goes without
             new = [name for name in _with_neighbours(names, known.refused) if _is_new(name, known)]
             if new:
-                self._now.pending = self._leave(new, known, assertions and assertions())
+                self._now.pending = known, self._leave(new, known, assertions and assertions())
 
     def _leave(self, names: list[str], known: _Server, assertions: Assertions | None) -> str:
         folder = os.path.join(known.folder, str(known.number))
@@ -156,7 +156,7 @@ class Preload:
         os.rename(partial, os.path.join(folder, REQUEST))
         return folder
 
-    def _hear(self, folder: str) -> None:
+    def _hear(self, known: _Server, folder: str) -> None:
         """Read what has become of a request, now that the server has made the child."""
         try:
             with open(os.path.join(folder, ANSWER), "rb") as file:
@@ -164,33 +164,21 @@ class Preload:
         except (OSError, EOFError, pickle.UnpicklingError):  # the server has ended, or cannot import this package
             return
         with _lock:
-            for server in _servers.values():
-                if os.path.dirname(folder) == server.folder:
-                    server.refused |= set(answer.refused)
-                    if answer.has_forgotten:
-                        server.asked = {name: server.asked[name] for name in answer.done if name in server.asked}
+            known.refused |= set(answer.refused)
+            if answer.has_forgotten:
+                known.asked = {name: known.asked[name] for name in answer.done if name in known.asked}
         self.refused |= answer.refused
 
 
 def _is_new(name: str, known: _Server) -> bool:
-    module = sys.modules.get(name)
-    stamp = None if module is None else _stamp(module)
-    if stamp is None or known.asked.get(name) == stamp or known.changes.get(name, 0) > _MOST_CHANGES:
+    path = getattr(sys.modules.get(name), "__file__", None)
+    looks = stamp(path)
+    if looks is None or known.asked.get(name) == (path, looks) or known.changes.get(name, 0) > _MOST_CHANGES:
         return False
     if name in known.asked:
         known.changes[name] = known.changes.get(name, 0) + 1
-    known.asked[name] = stamp
+    known.asked[name] = path, looks
     return True
-
-
-def _stamp(module: ModuleType) -> object:
-    """Tell what a module's file looks like; ``None`` where there is none."""
-    path = getattr(module, "__file__", None)
-    try:
-        status = os.stat(path) if path else None
-    except OSError:
-        return None
-    return status and (path, status.st_mtime_ns, status.st_size)
 
 
 def _names(process: Any, module: str | None) -> tuple[str, ...]:

@@ -83,7 +83,7 @@ class ProcessWorker:
             if not wait_until(lambda: self.exitcode is not None, deadline):
                 return False
             self.process.join()
-        self._close_handle()
+        self.close()
         let_go(self.process)
         return True
 
@@ -151,9 +151,6 @@ class ProcessWorker:
 
     def close(self) -> None:
         """Give back what was taken for waiting; the process has ended."""
-        self._close_handle()
-
-    def _close_handle(self) -> None:
         if self._exit_handle is not None:
             os.close(self._exit_handle)
             self._exit_handle = None

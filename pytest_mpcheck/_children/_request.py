@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from typing import NamedTuple
 
 from ._modules import ModuleFile
 
-__all__ = ["ANSWER", "REQUEST", "VARIABLE", "Answer", "Request"]
+__all__ = ["ANSWER", "REQUEST", "VARIABLE", "Answer", "Request", "stamp"]
 
 VARIABLE = "MPCHECK_PRELOAD"
 """The variable of the environment that names the folder of the requests to a server that is started."""
@@ -51,3 +52,12 @@ class Answer(NamedTuple):
     done: tuple[str, ...]
     refused: Mapping[str, str]
     has_forgotten: bool
+
+
+def stamp(path: str | None) -> tuple[int, int] | None:
+    """Tell what a module's file looks like, so that both ends see when it changes; ``None`` where there is none."""
+    try:
+        status = os.stat(path) if path else None
+    except OSError:
+        return None
+    return status and (status.st_mtime_ns, status.st_size)

@@ -95,7 +95,8 @@ class Server:
     def _try_and_import(self, request: Request, folder: str) -> Answer:
         self._wanted |= set(request.names)
         has_changed = any(self.offers.has_another(name, request.origins[name]) for name in request.names)
-        self.offers.forget(self.offers.of_users if has_changed else ())
+        if has_changed:
+            self.offers.forget(self.offers.of_users)
         ahead = list(request.names)
         done: list[str] = []
         refused: dict[str, str] = {}
