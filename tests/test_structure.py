@@ -35,7 +35,18 @@ ROOT = Path(pytest_mpcheck.__file__).parent
 
 ROWS = (
     ("_bad_setting", "_record"),
-    ("_finding", "_records", "_process_facts", "_errors", "_clock", "_excerpts", "_offers", "_regular_file", "_table"),
+    (
+        "_finding",
+        "_records",
+        "_process_facts",
+        "_errors",
+        "_clock",
+        "_excerpts",
+        "_offers",
+        "_phrases",
+        "_regular_file",
+        "_table",
+    ),
     ("_findings", "_platforms", "_settings", "_values", "_words", "_event_words", "_process_words"),
     ("_autopsy", "_deadlocks", "_history", "_keeper", "_linearizability", "_probes", "_trace", "models"),
     ("_children",),
