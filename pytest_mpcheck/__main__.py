@@ -167,11 +167,9 @@ def _add_script(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
         usage="python -m pytest_mpcheck script [-h] [--start-methods METHODS] [--timeout SECONDS] [--blocks HOW] FILE "
         "[-- ARG ...]",
         description="Run a script, a notebook (.ipynb) or the Python blocks of a page in Markdown (.md) as a real "
-        "__main__ "
-        "under each start method, compare output, exit code and processes, and show what differs.",
+        "__main__ under each start method, compare output, exit code and processes, and show what differs.",
         epilog="Exit status: 0 when it does the same under each of them, 1 when it does not, or does not end; 2 for "
-        "wrong "
-        "use; 130 after Ctrl-C.",
+        "wrong use; 130 after Ctrl-C.",
     )
     script.add_argument(
         "file", metavar="FILE", help="the script, notebook or page; what stands behind -- are its arguments"
@@ -181,8 +179,7 @@ def _add_script(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
         default="all",
         metavar="METHODS",
         help="a list of fork, spawn, forkserver, separated by commas, the first of them is what the others are "
-        "compared "
-        "with; or all, or the platform's own default (default: all)",
+        "compared with; or all, or the platform's own default (default: all)",
     )
     script.add_argument(
         "--timeout", default="30", metavar="SECONDS", help="how long one run of a program may take (default: 30)"
@@ -193,8 +190,7 @@ def _add_script(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
         default="auto",
         metavar="HOW",
         help="which blocks of a page make a program: all of the page, each its own, or auto: the page is one, but "
-        "each of "
-        "several blocks with a __main__ guard is one of its own, behind the blocks without (default: auto)",
+        "each of several blocks with a __main__ guard is one of its own, behind the blocks without (default: auto)",
     )
 
 

@@ -24,8 +24,6 @@ if TYPE_CHECKING:
 
 __all__ = ["collect_scripts"]
 
-_BLOCKS = ("auto", "page", "each")
-
 
 def collect_scripts(config: pytest.Config) -> None:
     """Let pytest collect what the option or the ini value names.
@@ -36,10 +34,12 @@ def collect_scripts(config: pytest.Config) -> None:
     Raises:
         pytest.UsageError: A pattern of the command line names nothing, or a value makes no sense.
     """
+    from ._scripts._markdown import BLOCKS
+
     ini = f" in {config.inipath}" if config.inipath else ""
     blocks = config.getini("mp_script_blocks")
-    if blocks not in _BLOCKS:
-        raise pytest.UsageError(f"unknown {blocks!r} from ini mp_script_blocks{ini}: there is {', '.join(_BLOCKS)}")
+    if blocks not in BLOCKS:
+        raise pytest.UsageError(f"unknown {blocks!r} from ini mp_script_blocks{ini}: there is {', '.join(BLOCKS)}")
     asked = _found(config.getoption("mp_scripts") or (), config.invocation_params.dir, "command line --mp-scripts")
     folder = config.inipath.parent if config.inipath else config.rootpath
     usual = _found(config.getini("mp_scripts"), folder, f"ini mp_scripts{ini}")

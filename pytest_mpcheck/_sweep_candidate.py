@@ -22,6 +22,7 @@ class Candidate:
         seconds: How long its first run took.
         reports: Those of the runs that failed, by start method; the first one's are everybody's already.
         properties: How many properties it had before it was run.
+        control: The run after all others, under the start method of the first one; none where none was needed.
     """
 
     item: pytest.Item

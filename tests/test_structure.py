@@ -37,7 +37,7 @@ ROWS = (
     ("_bad_setting", "_record"),
     (
         *("_finding", "_records", "_process_facts", "_errors", "_clock", "_excerpts", "_heard_import"),
-        *("_platform_offers", "_regular_file", "_table"),
+        *("_phrases", "_platform_offers", "_regular_file", "_table"),
     ),
     ("_findings", "_platforms", "_settings", "_values", "_words", "_event_words", "_process_words"),
     ("_autopsy", "_deadlocks", "_history", "_keeper", "_linearizability", "_probes", "_trace", "models"),

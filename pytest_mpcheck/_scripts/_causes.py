@@ -14,6 +14,7 @@ from signal import SIGTERM
 
 from .._excerpts import shortened
 from .._finding import Finding
+from .._phrases import BOOTSTRAPPING, CANNOT_PICKLE, LOCAL, NO_MODULE, NOT_IN_MODULE, ONLY_INHERITED, PICKLING_ERROR
 from .._words import exit_words, tail
 from ._contrast import Contrast
 from ._experiment import Experiment
@@ -29,10 +30,8 @@ _GUARD = 'put it behind `if __name__ == "__main__":`, which is false in a child 
 
 _HAND_OVER = (
     "hand it over as an argument, or by an initializer; a child of spawn or forkserver has of the program what an "
-    "import "
-    "of it gives, and nothing that was set later or behind the `__main__` guard"
+    "import of it gives, and nothing that was set later or behind the `__main__` guard"
 )
-
 
 _LENGTH = 240
 """How much is told of what was raised or printed, in characters."""
@@ -51,32 +50,26 @@ class _Sign:
 _SIGNS = (
     _Sign(
         "no-main-guard",
-        re.compile(r"bootstrapping phase"),
+        re.compile(BOOTSTRAPPING),
         "a child imports the program, which starts processes again outside of a `__main__` guard",
         _GUARD,
     ),
     _Sign(
         "does-not-pickle",
-        re.compile(
-            r"(?:.*PicklingError|.*[Cc]an(?:'|no)t pickle |.*Can't get local object"
-            r"|.*should only be shared between processes through inheritance)"
-        ),
+        re.compile(f"{PICKLING_ERROR}|{CANNOT_PICKLE} |{LOCAL} object|should {ONLY_INHERITED}"),
         "something that has to cross to a child does not pickle",
         "define functions and classes at the top of a file, and hand over what things are made of instead of locks, "
-        "files "
-        "and connections; assert_picklable names the part that does not pickle",
+        "files and connections; assert_picklable names the part that does not pickle",
     ),
     _Sign(
         "cannot-import",
-        re.compile(
-            r"AttributeError: (?:Can't get attribute '(?P<name>[^']+)' on|module '__mp_main__' has no attribute)"
-        ),
+        re.compile(rf"AttributeError: (?:{NOT_IN_MODULE}(?P<name>[^']+)' on|module '__mp_main__' has no attribute)"),
         "a child does not find `{name}` where its pickle says that it is",
         "define it at the top of the program, outside of the `__main__` guard, or in a module of its own",
     ),
     _Sign(
         "cannot-import",
-        re.compile(r"(?:ModuleNotFoundError|ImportError): (?P<name>.*)"),
+        re.compile(rf"{NO_MODULE}: (?P<name>.*)"),
         "a child cannot import what it needs: {name}",
         "make the module importable for the children too: install it, or put its folder on PYTHONPATH",
     ),

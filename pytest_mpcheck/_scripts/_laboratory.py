@@ -27,10 +27,8 @@ __all__ = ["Laboratory"]
 _OUR_FRAME = re.compile(r'^([ |]*)File "[^"\n]*_script_main\.py", line .*\n(?:\1  .*\n)*', re.MULTILINE)
 """A frame of what runs a script, which nobody wants to see in its tracebacks."""
 
-
 _OUR_LINE = re.compile(r", started by the test at [^\n]*?:\d+ in \w+")
 """Where the script was started: by this module, of which nobody wants to know."""
-
 
 _RAISE_THE_LIMIT = "raise the limit (--timeout, --mp-timeout)"
 

@@ -14,6 +14,8 @@ from dataclasses import dataclass, field
 from itertools import count, pairwise
 from typing import TypeAlias
 
+from ._tracebacks import HEAD
+
 __all__ = [
     "SAME",
     "Lines",
@@ -42,8 +44,6 @@ _MOST_TORN = 1_000
 
 _NUMBER = re.compile(r"0[xX][0-9a-fA-F]+|\d+(?:\.\d+)?(?:[eE][-+]?\d+)?")
 
-_TRACEBACK = re.compile(r"[\s|+]*(?:Exception Group )?Traceback \(most recent call last\):$")
-
 _CHATTER = re.compile(
     r"Process \S+:$|Exception in thread .*|The above exception was the direct cause .*|During handling of the above .*|"
     r'""".*|multiprocessing\.pool\.RemoteTraceback: *$|concurrent\.futures\.process\._RemoteTraceback: *$|\s*$'
@@ -61,7 +61,7 @@ def error_lines(text: str) -> Lines:
     frames = message = False
     for line in text.splitlines():
         is_indented = line[:1] in (" ", "")
-        if _TRACEBACK.match(line):
+        if HEAD.match(line):
             frames, message = True, False
         elif message and is_indented:
             if lines[-1].endswith(":"):  # what was raised says what it says from its second line on

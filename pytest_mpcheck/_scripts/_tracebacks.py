@@ -10,9 +10,10 @@ from itertools import pairwise
 
 from ._program import Program
 
-__all__ = ["Raise", "raises"]
+__all__ = ["HEAD", "Raise", "raises"]
 
-_HEAD = re.compile(r"[\s|+]*(?:Exception Group )?Traceback \(most recent call last\):$")
+HEAD = re.compile(r"[\s|+]*(?:Exception Group )?Traceback \(most recent call last\):$")
+"""The line that a traceback begins with, one within a group of exceptions too."""
 
 _MARGIN = re.compile(r"^[|+ ]*\| ?")
 """What stands before the lines of a group of exceptions."""
@@ -43,7 +44,7 @@ def raises(program: Program, text: str) -> Iterator[Raise]:
         text: What was written to stderr, places as the user knows them.
     """
     lines = text.splitlines()
-    heads = [number for number, line in enumerate(lines) if _HEAD.match(line)]
+    heads = [number for number, line in enumerate(lines) if HEAD.match(line)]
     for start, end in pairwise([*heads, len(lines)]):
         body = [_MARGIN.sub("", line) for line in lines[start + 1 : end]]
         frames = next((number for number, line in enumerate(body) if line[:1] not in (" ", "")), len(body))

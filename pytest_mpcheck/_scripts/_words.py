@@ -153,8 +153,7 @@ def _notes(program: Program, experiment: Experiment, contrasts: Mapping[str, Con
     if program.path.endswith(".ipynb") and any(run.starts for runs in experiment.runs.values() for run in runs):
         notes.append(
             "it was run as one script; in Jupyter itself a child of spawn or forkserver finds nothing that a cell "
-            "defines: "
-            "put what it needs into a module"
+            "defines: put what it needs into a module"
         )
     if notes:
         yield ""

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
+from .._phrases import BOOTSTRAPPING, CANNOT_PICKLE, LOCAL, NO_MODULE, NOT_IN_MODULE, ONLY_INHERITED, PICKLING_ERROR
 from ._facts import FAILED, PASSED, SKIPPED, Ran, RunsOf
 
 __all__ = [
@@ -59,14 +60,9 @@ CAUSES = {
 }
 """Why a run fails under one start method and not under another, and what to do about it."""
 
-_PICKLE = re.compile(
-    r"PicklingError|[Cc]an(?:no|')t pickle|Can't get local|cannot be pickled|\bNotPicklable\b"
-    r"|only be shared between processes through inheritance"
-)
+_PICKLE = re.compile(rf"{PICKLING_ERROR}|{CANNOT_PICKLE}|{LOCAL}|{ONLY_INHERITED}|cannot be pickled|\bNotPicklable\b")
 
-_IMPORT = re.compile(
-    r"\bModuleNotFoundError\b|\bImportError\b|Can't get attribute '|has finished its bootstrapping phase"
-)
+_IMPORT = re.compile(rf"\b{NO_MODULE}\b|{NOT_IN_MODULE}|has finished its {BOOTSTRAPPING}")
 
 _READ_BACK = re.compile(r"pickle\.load\(from_parent\)|_ForkingPickler\.loads\(")
 """Lines of the standard library in which a child that is not forked reads what it was given."""
