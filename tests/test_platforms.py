@@ -152,7 +152,8 @@ def test_start_token_tells_processes_apart(module: Any, mp_process: ProcessFacto
 
 @pytest.mark.skipif(sys.platform != "linux", reason="it takes a program that ends nobody whom it has not started")
 def test_only_zombies_of_this_process_are_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
-    shell = subprocess.Popen(["sh", "-c", "true & exec sleep 1000"])  # who never waits for the one that has ended
+    # who never waits for the one that has ended, and ends with its standard input
+    shell = subprocess.Popen(["sh", "-c", "true & exec cat"], stdin=subprocess.PIPE)
     me = psutil.Process(shell.pid)
     assert wait_until(lambda: any(is_gone(child.pid) for child in me.children()), Deadline(20))
     (zombie,) = me.children()
@@ -162,8 +163,7 @@ def test_only_zombies_of_this_process_are_its_own(monkeypatch: pytest.MonkeyPatc
         patch.setattr(_membership, "stat_of", lambda pid: (stat := _stat.stat_of(pid)) and stat._replace(state="S"))
         living, zombies = _membership.family("", "", since, None, set())
     assert zombie.pid not in {one.process.pid for one in (*living, *zombies)}
-    shell.kill()
-    shell.wait()
+    shell.communicate()
 
 
 def test_exit_handle_of_nobody_is_none(monkeypatch: pytest.MonkeyPatch) -> None:

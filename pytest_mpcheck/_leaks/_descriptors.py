@@ -32,7 +32,6 @@ _NOT_TOLD = "/dev/", "/proc/", "/sys/", "anon_inode:", "/memfd:"
 _OURS = "/mpcheck-"
 """What the path of a file holds that lies in the folder of a run."""
 
-
 _PACKAGE = __name__.partition(".")[0]
 
 

@@ -17,6 +17,7 @@ from ._reach import Reach
 __all__ = ["Output"]
 
 _HEAD = 8
+"""How many bytes of word come before the text; see `_output_agent`."""
 
 _TEXT = 400
 """How much of what was lost is told, in characters."""

@@ -18,7 +18,6 @@ __all__ = ["OWNERS_MODULES", "Parts", "is_open", "is_worker", "made_by_pid", "ma
 
 _OWNERS = "pool", "thread pool", "executor", "thread executor", "manager"
 
-
 OWNERS_MODULES = frozenset(
     (
         *("concurrent.futures.process", "concurrent.futures.thread", "concurrent.futures.interpreter"),
@@ -36,7 +35,7 @@ class Parts:
         span: The span that is judged.
 
     Attributes:
-        pids: The processes of pools, executors and managers.
+        pids: The processes of pools, executors and managers, and of what loky keeps for whoever wants it next.
         threads: The identities of their threads.
         feeders: The identities of the threads that feed queues that are there, those of pools and executors excepted;
             others are about to end.
@@ -59,9 +58,11 @@ class Parts:
             if made.kind in ("process", *_OWNERS):
                 self.places.add(made.where)  # their pipes stay open until they are collected
             if made.kind in _OWNERS and (not is_ours or is_open(made)):
-                self.add(thing)
+                self._add(thing)
+        for executor in reusable_executors():
+            self._add(executor)
 
-    def add(self, thing: Any) -> None:
+    def _add(self, thing: Any) -> None:
         """Add what a pool, an executor or a manager consists of."""
         self.pids.update(_pids(thing))
         self.threads.update(thread.ident for thread in _threads(thing) if thread.ident)

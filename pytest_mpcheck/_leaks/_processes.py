@@ -14,7 +14,6 @@ from .._guard._watcher import Made, Span
 from .._keeper._scope import Scope
 from .._process_facts import Straggler
 from ._parts import Parts, is_worker, made_by_pid
-from ._stay import reusable_executors
 
 __all__ = ["Processes"]
 
@@ -59,8 +58,6 @@ class Processes:
         if not living and not zombies:
             return
         parts = Parts(span)
-        for executor in reusable_executors():
-            parts.add(executor)
         made = {pid: made for pid, (made, _) in made_by_pid(span).items()}
         parts.pids |= {pid for pid, one in made.items() if is_worker(one)}
         stay = {one.process.pid for one in living if self._stays(one, living)}

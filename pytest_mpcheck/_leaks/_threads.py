@@ -19,7 +19,6 @@ from .._guard._replacements import Place, Replacements
 from .._guard._watcher import Span
 from ._births import Births
 from ._parts import OWNERS_MODULES, Parts
-from ._stay import reusable_executors
 
 __all__ = ["Threads"]
 
@@ -92,8 +91,6 @@ class Threads:
         if not fresh:
             return
         parts = Parts(span)
-        for executor in reusable_executors():
-            parts.add(executor)
         for thread in fresh:
             module = _module_of(thread)
             is_over = module in OWNERS_MODULES or (module.endswith(".queues") and thread.ident not in parts.feeders)

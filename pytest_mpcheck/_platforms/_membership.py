@@ -14,7 +14,7 @@ from .._process_facts import Straggler
 from .._records import ProcessId
 from ._brand import brand_of
 from ._linux import command_of, is_alive
-from ._stat import stat_of
+from ._stat import Stat, stat_of
 
 __all__ = ["family", "find"]
 
@@ -50,11 +50,7 @@ def find(
         or (brand is not None and brand_of(pid) == brand)
         or _has_mark(pid, scope, mark)
     }
-    grown = True
-    while grown:  # a descendant of a member is one; zombies pass that on
-        heirs = {pid for pid, stat in candidates.items() if stat.parent in members} - members
-        members |= heirs
-        grown = bool(heirs)
+    members = _with_descendants(members, candidates)
     found = [
         Straggler(ProcessId(pid, stat.start_token), stat.parent, stat.session, stat.name, command or stat.name)
         for pid, stat, command in ((pid, candidates[pid], command_of(pid)) for pid in members)
@@ -87,19 +83,13 @@ def family(
     outsiders |= {pid for pid, stat in stats.items() if int(stat.start_token) < oldest}
     zombies = {pid for pid, stat in stats.items() if stat.state in "ZX" and stat.parent == this}
     candidates = {pid: stat for pid, stat in stats.items() if pid not in outsiders and stat.state not in "ZX"}
-    members = {this}
-    for first in (True, False):  # marks are read of those only that descent does not tell of
-        grown = True
-        while grown:
-            heirs = {pid for pid, stat in candidates.items() if stat.parent in members} - members
-            members |= heirs
-            grown = bool(heirs)
-        if first:
-            members |= {
-                pid
-                for pid in candidates.keys() - members
-                if (brand_of(pid) == brand if brand is not None else scope and _has_mark(pid, scope, mark))
-            }
+    members = _with_descendants({this}, candidates)
+    marked = {
+        pid
+        for pid in candidates.keys() - members  # marks are read of those only that descent does not tell of
+        if (brand_of(pid) == brand if brand is not None else scope and _has_mark(pid, scope, mark))
+    }
+    members = _with_descendants(members | marked, candidates)
     outsiders |= candidates.keys() - members
     living: list[Straggler] = []
     for pid in sorted(members - {this}):
@@ -113,6 +103,14 @@ def family(
         Straggler(ProcessId(pid, stats[pid].start_token), this, stats[pid].session, stats[pid].name, "")
         for pid in sorted(zombies)
     )
+
+
+def _with_descendants(members: set[int], candidates: dict[int, Stat]) -> set[int]:
+    """Return some processes, and those candidates that descend from one of them."""
+    found = set(members)
+    while heirs := {pid for pid, stat in candidates.items() if stat.parent in found} - found:
+        found |= heirs
+    return found
 
 
 def _has_mark(pid: int, scope: str, mark: str) -> bool:

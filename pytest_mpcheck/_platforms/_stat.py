@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-__all__ = ["stat_of"]
+__all__ = ["Stat", "stat_of"]
 
 
-class _Stat(NamedTuple):
+class Stat(NamedTuple):
     """What `/proc/PID/stat` tells of a process."""
 
     name: str
@@ -17,7 +17,7 @@ class _Stat(NamedTuple):
     start_token: str
 
 
-def stat_of(pid: int) -> _Stat | None:
+def stat_of(pid: int) -> Stat | None:
     """Read `/proc/PID/stat`; ``None`` once the process is gone."""
     try:
         with open(f"/proc/{pid}/stat", "rb", buffering=0) as file:  # one call: the look at everybody is for each test
@@ -26,4 +26,4 @@ def stat_of(pid: int) -> _Stat | None:
         return None
     head, _, tail = text.rpartition(")")
     fields = tail.split()
-    return _Stat(head.partition("(")[2], fields[0], int(fields[1]), int(fields[3]), fields[19])
+    return Stat(head.partition("(")[2], fields[0], int(fields[1]), int(fields[3]), fields[19])
