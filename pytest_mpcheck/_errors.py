@@ -12,11 +12,8 @@ from ._bad_setting import BadSetting, MpcheckError
 
 TYPE_CHECKING = False  # typing itself would cost every child a millisecond
 if TYPE_CHECKING:
-    from ._records import ChildReport
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
     from ._finding import Finding
+    from ._records import ChildReport
 
 __all__ = [
     "BadSetting",

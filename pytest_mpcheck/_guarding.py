@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from ._config import SETTINGS
 from ._docket import Docket
 from ._guard._guard import Guard
 from ._guard._vacuity import start_method_of, vacuity
@@ -39,7 +38,7 @@ class Guarding:
     def __init__(self, config: pytest.Config) -> None:
         self._config = config
         self._docket = Docket(config)
-        self._guard = Guard(watchers(config.stash[SETTINGS]), self._new_span, self._docket.note_trouble)
+        self._guard = Guard(watchers(), self._new_span, self._docket.note_trouble)
         self._item: pytest.Item | None = None
         self._attendant: _Attendant | None = None
         self._guard.open()

@@ -153,7 +153,8 @@ def parse_settings(raw: Mapping[str, tuple[object, str]]) -> Settings:
         for name in ("start_methods", "timeout", "platform", "guard", "keep", "history_limit", "trace", "sweep")
     )
     report = raw.get("guard_report")
-    if report and guard and "off" in check_names(*guard, GUARDS, "guard", only_one=True):
+    kind_of_guard = check_names(*guard, GUARDS, "guard", only_one=True)[0] if guard else "warn" if report else "off"
+    if report and guard and kind_of_guard == "off":
         raise BadSetting(
             f"file {report[0]!r} from {report[1]} would have nothing in it, since the guard is off ({guard[1]}): "
             f"put it on, or ask for no report"
@@ -166,7 +167,7 @@ def parse_settings(raw: Mapping[str, tuple[object, str]]) -> Settings:
         else ("all",),
         timeout=check_seconds(*timeout) if timeout else DEFAULT_TIMEOUT,
         platform=check_names(*platform, tuple(OFFERS), "platform", only_one=True)[0] if platform else CURRENT,
-        guard=check_names(*guard, GUARDS, "guard", only_one=True)[0] if guard else "warn" if report else "off",
+        guard=kind_of_guard,
         keep=check_patterns(*keep) if keep else (),
         trace=check_new_file(*trace) if trace else "",
         history_limit=check_size(*limit) if limit else DEFAULT_HISTORY_LIMIT,

@@ -68,7 +68,7 @@ CONFTEST = """
     from things import Broken, Demo, Stillborn, things
 
     KINDS["demo-leak"] = "a thing that outlives its test"
-    _watchers.watchers = lambda settings: (Demo(), Broken(), Stillborn())
+    _watchers.watchers = lambda: (Demo(), Broken(), Stillborn())
 
     @pytest.fixture(scope="session")
     def shared():

@@ -302,6 +302,7 @@ def test_marker_and_options_are_documented(pytester: pytest.Pytester) -> None:
             "  --mp-timeout=SECONDS*",
             "  --mp-platform=PLATFORM*",
             "  --mp-guard-report=PATH*",
+            "  --mp-trace=PATH*",
         ]
     )
 

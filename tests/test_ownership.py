@@ -147,7 +147,7 @@ def test_what_a_thread_of_a_fixture_makes_is_the_fixtures(world: World) -> None:
 
     thread = threading.Thread(target=run)
     thread.start()
-    world.ownership.note_threads(tenure, before)
+    tenure.note_threads(before)
     world.ownership.settle(tenure)
     test = world.test()
     world.make("test's")

@@ -5,8 +5,9 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
+from types import FrameType
 
-__all__ = ["origin"]
+__all__ = ["line_of", "origin"]
 
 _ON_THE_WAY = frozenset(
     (__name__.partition(".")[0], "asyncio", "concurrent", "multiprocessing", "socket", "subprocess")
@@ -19,7 +20,12 @@ def origin() -> str:
     frame = sys._getframe(1)
     while frame.f_back is not None and str(frame.f_globals.get("__name__", "")).partition(".")[0] in _ON_THE_WAY:
         frame = frame.f_back
+    return line_of(frame)
+
+
+def line_of(frame: FrameType) -> str:
+    """Return the line that a frame is at, as `origin` tells it."""
     path = frame.f_code.co_filename
-    with contextlib.suppress(FileNotFoundError):  # the test has taken its own working directory away
+    with contextlib.suppress(OSError):  # the test has taken its own working directory away
         path = path.removeprefix(os.path.join(os.getcwd(), ""))
     return f"{path}:{frame.f_lineno} in {frame.f_code.co_name}"

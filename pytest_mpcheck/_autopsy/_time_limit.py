@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 __all__ = ["looking_first"]
 
 _PROOF = 1.7
-"""After how many seconds the signal comes once more; a proof takes less."""
+"""After how many seconds the signal comes once more; a proof takes less: the `PATIENCE` of `_last_look`."""
 
 
 @contextmanager

@@ -6,12 +6,12 @@ Guarantees: an allowance that could never have an effect, since there is no such
 from __future__ import annotations
 
 from collections.abc import Iterable
-from difflib import get_close_matches
 from fnmatch import fnmatchcase
 
 from .._bad_setting import BadSetting
 from .._finding import Finding
 from .._record import record
+from .._values import nearest
 from ._catalogue import KINDS
 
 __all__ = ["Allowance", "allowance_for", "parse_allowances"]
@@ -68,9 +68,8 @@ def parse_allowances(value: object, origin: str, reason: str = "") -> tuple[Allo
             raise BadSetting(f"{entry!r} from {origin} is no kind of finding: give a text, {right}")
         kind, colon, pattern = (part.strip() for part in entry.partition(":"))
         if kind not in KINDS:
-            near = get_close_matches(kind, KINDS, n=1)
-            hint = f" (did you mean {near[0]!r}?)" if near else ""
-            raise BadSetting(f"unknown kind of finding {kind!r} from {origin}: there is {', '.join(KINDS)}{hint}")
+            there = ", ".join(KINDS)
+            raise BadSetting(f"unknown kind of finding {kind!r} from {origin}: there is {there}{nearest(kind, KINDS)}")
         if colon and not pattern:
             raise BadSetting(f"{entry!r} from {origin} has no pattern after the colon: give one, {right}")
         allowances.append(Allowance(kind, pattern or "*", origin, reason))

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import json
 import os
-import tempfile
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict
 
 from .._finding import Finding
@@ -53,19 +53,13 @@ def write_report(path: str, content: Mapping[str, object]) -> None:
     Raises:
         OSError: It could not be written.
     """
-    file, partial = tempfile.mkstemp(prefix=".mpcheck-", dir=os.path.dirname(path))
+    folder, name = os.path.split(path)
+    partial = os.path.join(folder, f".{name}-{os.getpid()}")
     try:
-        with open(file, "w", encoding="utf-8", errors="backslashreplace") as stream:
+        with open(partial, "w", encoding="utf-8", errors="backslashreplace") as stream:
             json.dump(content, stream, indent=2, ensure_ascii=False)
             stream.write("\n")
-        os.chmod(partial, 0o666 & ~_umask())
         os.replace(partial, path)
-    except BaseException:
-        os.unlink(partial)
-        raise
-
-
-def _umask() -> int:
-    mask = os.umask(0o077)
-    os.umask(mask)
-    return mask
+    finally:
+        with suppress(OSError):
+            os.unlink(partial)

@@ -8,7 +8,7 @@ from .._excerpts import shortened
 from .._finding import Finding
 from ._catalogue import KINDS
 
-__all__ = ["finding_line", "finding_words", "summary_lines"]
+__all__ = ["finding_words", "summary_lines"]
 
 _EVIDENCE = 4_000
 """How much of the evidence goes into a message, in characters."""
@@ -36,7 +36,7 @@ def finding_words(finding: Finding, test: str) -> str:
     return "\n".join(parts)
 
 
-def finding_line(finding: Finding) -> str:
+def _line(finding: Finding) -> str:
     """Tell a finding in a line."""
     place = f" ({finding.where})" if finding.where else ""
     return " ".join(f"{finding.test}: {finding.what}{place}".split())
@@ -51,7 +51,7 @@ def summary_lines(findings: Sequence[Finding], allowed: int, troubles: Sequence[
         troubles: A sentence for each thing that the guard could not do.
     """
     for kind in sorted({finding.kind for finding in findings}):
-        lines = [finding_line(finding) for finding in findings if finding.kind == kind]
+        lines = [_line(finding) for finding in findings if finding.kind == kind]
         yield f"{kind} ({len(lines)}): {KINDS.get(kind, 'no kind that is known here')}"
         yield from (f"    {line}" for line in lines[:_LINES])
         if len(lines) > _LINES:

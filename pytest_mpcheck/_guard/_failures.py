@@ -20,7 +20,6 @@ _NURSERY = "pytest_mpcheck._children._nursery"
 _SIGPIPE = -13
 """The end of a program whose output nobody wanted any more."""
 
-
 _NOBODY_KNOWS = 255
 """The code of a process of billiard's whose fork server could not tell it: that of each worker of a pool."""
 

@@ -108,13 +108,10 @@ class Guard:
         if tenure is None:
             return []
         tenure.span.has_failed = has_failed
-        return self._leave(tenure, further)
+        return self.leave(tenure, further)
 
-    def leave(self, tenure: Tenure) -> list[Finding]:
-        """Let the teardown of a fixture of wider scope be over, and judge it."""
-        return self._leave(tenure, None)
-
-    def _leave(self, tenure: Tenure, further: Callable[[Span], Iterable[Finding]] | None) -> list[Finding]:
+    def leave(self, tenure: Tenure, further: Callable[[Span], Iterable[Finding]] | None = None) -> list[Finding]:
+        """Let the teardown of a test, or of a fixture of wider scope, be over, and judge it."""
         found: list[Finding] = []
         with self._at_work():
             with self._lock:
@@ -133,7 +130,7 @@ class Guard:
             threads: Those that were there before.
         """
         with self._at_work(), self._lock:
-            self._ownership.note_threads(tenure, threads)
+            tenure.note_threads(threads)
             self._ownership.settle(tenure)
 
     def enter_again(self, tenure: Tenure) -> None:

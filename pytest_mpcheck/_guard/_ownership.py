@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 import weakref
-from collections.abc import Callable, Collection, Hashable
+from collections.abc import Callable, Collection, Hashable, Iterable
 
 from ._watcher import Made, Span
 
@@ -26,6 +26,8 @@ class Tenure:
         span: The span.
         has_begun: Whether a door was passed in it.
         before: For each watcher, the keys of what does not belong to it.
+        gain: For each watcher, the keys of what came during the setup of a fixture; empty when nothing was made in it.
+        threads: Those that the setup of a fixture has started.
     """
 
     def __init__(self, span: Span) -> None:
@@ -39,6 +41,10 @@ class Tenure:
         """Return whether one of some objects, given by their identities, belongs to the span."""
         objects = (made.object() for made in self.span.made if made.object is not None)
         return any(id(one) in makers for one in objects if one is not None)
+
+    def note_threads(self, before: Collection[threading.Thread]) -> None:
+        """Note the threads that a fixture of wider scope has started."""
+        self.threads.update(thread for thread in threading.enumerate() if thread not in before)
 
 
 class Ownership:
@@ -66,10 +72,8 @@ class Ownership:
         """Let the setup of a fixture of wider scope be over: what came during it is its own."""
         self._at_work.remove(tenure)
         self._lasting.append(tenure)
-        tenure.gain = tuple(frozenset[Hashable]() for _ in tenure.before)
         if tenure.has_begun:
-            now = self._look()
-            tenure.gain = tuple(keys - before for keys, before in zip(now, tenure.before, strict=True))
+            tenure.gain = _without(self._look(), tenure.before)
             self._give_to_others(tenure, tenure.gain)
 
     def enter_again(self, tenure: Tenure) -> None:
@@ -78,7 +82,7 @@ class Ownership:
         if tenure.has_begun:
             now = self._look()
             gain = tenure.gain or tuple(frozenset[Hashable]() for _ in now)  # begun by one of its threads
-            tenure.before = tuple(keys - own for keys, own in zip(now, gain, strict=True))
+            tenure.before = _without(now, gain)
 
     def leave(self, tenure: Tenure) -> None:
         """Let a test, or the teardown of a fixture of wider scope, be over."""
@@ -88,8 +92,7 @@ class Ownership:
             self._at_work.remove(tenure)
             self._lasting.remove(tenure)
             if tenure.has_begun:
-                now = self._look()
-                self._give_to_others(tenure, tuple(keys - old for keys, old in zip(now, tenure.before, strict=True)))
+                self._give_to_others(tenure, _without(self._look(), tenure.before))
         tenure.span.wider = tuple(other.span for other in (*self._lasting, *self._at_work) if other.has_begun)
 
     def owner(self, made: Made) -> Tenure | None:
@@ -110,21 +113,16 @@ class Ownership:
         """Let that be made."""
         if id(made) in self._apart:
             tenure, before = self._apart.pop(id(made))
-            self._give_to_others(tenure, tuple(keys - old for keys, old in zip(self._look(), before, strict=True)))
+            self._give_to_others(tenure, _without(self._look(), before))
 
     def begin(self, tenure: Tenure) -> None:
         """Look what is there before something is made for the first time in a span."""
         tenure.before = self._look()
         tenure.has_begun = True
 
-    def note_threads(self, tenure: Tenure, before: Collection[threading.Thread]) -> None:
-        """Note the threads that a fixture of wider scope has started."""
-        tenure.threads.update(thread for thread in threading.enumerate() if thread not in before)
-
     def spans(self) -> list[Span]:
         """Return the spans that have not ended."""
-        everybody = (*self._at_work, *self._lasting, *((self.test,) if self.test else ()))
-        return [tenure.span for tenure in dict.fromkeys(everybody)]
+        return [tenure.span for tenure in self._everybody()]
 
     def _give_to_others(self, tenure: Tenure, keys: Look) -> None:
         for other in self._others(tenure):
@@ -132,5 +130,13 @@ class Ownership:
                 other.before = tuple(old | new for old, new in zip(other.before, keys, strict=True))
 
     def _others(self, tenure: Tenure) -> list[Tenure]:
-        everybody = (*self._at_work, *self._lasting, *((self.test,) if self.test else ()))
-        return [other for other in everybody if other is not tenure]
+        return [other for other in self._everybody() if other is not tenure]
+
+    def _everybody(self) -> Iterable[Tenure]:
+        """Return each once: a fixture that is torn down is at work, and lasts until that is over."""
+        return dict.fromkeys((*self._at_work, *self._lasting, *((self.test,) if self.test else ())))
+
+
+def _without(look: Look, earlier: Look) -> Look:
+    """Return what was seen and is not in another look."""
+    return tuple(keys - old for keys, old in zip(look, earlier, strict=True))

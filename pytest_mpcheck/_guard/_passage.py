@@ -5,17 +5,21 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import suppress
 from types import FrameType
 from typing import NamedTuple
 
-__all__ = ["LIBRARIES", "Passage", "passage", "place"]
+from .._autopsy._origin import line_of
 
-LIBRARIES = frozenset(
+__all__ = ["MULTIPROCESSING", "Passage", "passage", "place"]
+
+MULTIPROCESSING = "multiprocessing", "multiprocess", "billiard"
+"""`multiprocessing`, and the packages that were copied from it as a whole."""
+
+_LIBRARIES = frozenset(
     (
         __name__.partition(".")[0],
-        *("asyncio", "concurrent", "multiprocessing", "socket", "subprocess", "threading"),
-        *("billiard", "joblib", "loky", "multiprocess", "torch"),
+        *("asyncio", "concurrent", "socket", "subprocess", "threading"),
+        *(*MULTIPROCESSING, "joblib", "loky", "torch"),
     )
 )
 """Packages in which nobody looks for the line that started something."""
@@ -60,10 +64,7 @@ def passage(depth: int) -> Passage:
         code = one.f_code
         if code.co_argcount and code.co_varnames[0] == "self":
             makers.add(id(one.f_locals.get("self")))
-    path = frame.f_code.co_filename
-    with suppress(OSError):  # the test has taken its own working directory away
-        path = path.removeprefix(os.path.join(os.getcwd(), ""))
-    return Passage(f"{path}:{frame.f_lineno} in {frame.f_code.co_name}", tuple(through), frozenset(makers))
+    return Passage(line_of(frame), tuple(through), frozenset(makers))
 
 
 def place(depth: int) -> str:
@@ -101,4 +102,4 @@ _STANDARD = os.path.join(os.path.dirname(os.__file__), ""), "<frozen "
 
 def _is_library(frame: FrameType) -> bool:
     name = str(frame.f_globals.get("__name__", ""))
-    return name.partition(".")[0] in LIBRARIES and ".test" not in name
+    return name.partition(".")[0] in _LIBRARIES and ".test" not in name

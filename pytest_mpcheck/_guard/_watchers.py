@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from .._settings import Settings
 from ._watcher import Watcher
 
 __all__ = ["watchers"]
 
 
-def watchers(settings: Settings) -> tuple[Watcher, ...]:
+def watchers() -> tuple[Watcher, ...]:
     """Return the watchers of a run; one line for each, with its import."""
     from .._hazards._hazards import Hazards
     from .._keeper._run import innermost_scope
