@@ -142,6 +142,9 @@ class TestProcesses:
         elsewhere = {**bare, "MPCHECK_HISTORY": os.path.join("another", "log")}
         told = [sys.executable, "-c", "import os; print(os.environ['MPCHECK_HISTORY'])"]
         assert subprocess.check_output(told, env=elsewhere, text=True).strip() == elsewhere["MPCHECK_HISTORY"]
+        if os.name == "posix":  # where the values may be bytes
+            raw: dict[str, str | bytes] = {**bare, "MPCHECK_HISTORY": os.fsencode(elsewhere["MPCHECK_HISTORY"])}
+            assert subprocess.check_output(told, env=raw, text=True).strip() == elsewhere["MPCHECK_HISTORY"]
         assert sorted(names_of(mp_history)) == ["before", "ended", "polled", "waited", "work"]
         assert_chain(mp_history, "before", "work", "waited")
         assert_chain(mp_history, "waited", "polled", "ended")

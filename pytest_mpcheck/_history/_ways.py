@@ -110,7 +110,7 @@ def _launching(init: Callable[..., None]) -> Callable[..., None]:
             here = address()
             os.putenv(VARIABLE, here)  # for the program alone: os.environ stays as it is
             given = (kwargs.get("env") or {}).get(VARIABLE)
-            if given and _folder_of(given) == _folder_of(here):  # else it is to record into another log
+            if given and _folder_of(os.fsdecode(given)) == _folder_of(here):  # else it is to record into another log
                 kwargs["env"] = {**kwargs["env"], VARIABLE: here}
         init(popen, *args, **kwargs)
 
