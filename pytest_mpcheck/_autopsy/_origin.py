@@ -7,12 +7,19 @@ import os
 import sys
 from types import FrameType
 
-__all__ = ["line_of", "origin"]
+__all__ = ["is_installed", "line_of", "origin"]
 
 _ON_THE_WAY = frozenset(
     (__name__.partition(".")[0], "asyncio", "concurrent", "multiprocessing", "socket", "subprocess")
 )
 """Packages in which nobody looks for the line that started something."""
+
+_INSTALLED = "site-packages", "dist-packages"
+
+
+def is_installed(path: str) -> bool:
+    """Return whether a path, or a place that begins with one, is in a folder of installed packages."""
+    return any(folder in path for folder in _INSTALLED)
 
 
 def origin() -> str:

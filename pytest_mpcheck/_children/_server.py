@@ -41,13 +41,11 @@ class Server:
 
     Args:
         folder: Where requests are left.
-        bare: Names of the modules that a server has by itself.
     """
 
-    def __init__(self, folder: str, bare: Iterable[str]) -> None:
+    def __init__(self, folder: str) -> None:
         self.offers = Offers()
         self._folder = folder
-        self._bare = frozenset(bare)
         self._number = 0
         self._wanted = set(_FIRST)
         self._fork: Callable[[], int] = system.fork
@@ -95,8 +93,8 @@ class Server:
     def _try_and_import(self, request: Request, folder: str) -> Answer:
         self._wanted |= set(request.names)
         has_changed = any(self.offers.has_another(name, request.origins[name]) for name in request.names)
-        if has_changed:
-            self.offers.forget(self.offers.of_users)
+        # no branch: who measures branches does not hear of a server that is killed
+        self.offers.forget(self.offers.of_users if has_changed else ())
         ahead = list(request.names)
         done: list[str] = []
         refused: dict[str, str] = {}
@@ -118,7 +116,7 @@ class Server:
             for name in names:
                 with contextlib.suppress(Exception):  # it did not raise in its trial
                     importlib.import_module(name)
-        new = [name for name in sys.modules if name not in before and name not in self._bare]
+        new = [name for name in sys.modules if name not in before]
         read = {key: value for key, value in imports.read.items() if not _is_of_the_run(key)}
         self.offers.add(new, Circumstances(list(request.path), request.cwd, read, imports.filters, imports.at_exit))
         differing = {place for place, text in keepsakes(new).items() if kept.get(place) != text}

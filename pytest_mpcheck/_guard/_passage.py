@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from types import FrameType
 from typing import NamedTuple
 
-from .._autopsy._origin import line_of
+from .._autopsy._origin import is_installed, line_of
 
 __all__ = ["MULTIPROCESSING", "Passage", "passage", "place"]
 
@@ -52,7 +52,7 @@ def passage(depth: int) -> Passage:
         frame = frame.f_back
     if _is_library(frame):  # a thread of a library, or a test of one
         frame = first
-    elif _is_installed(frame):
+    elif is_installed(frame.f_code.co_filename):
         beyond = list(_beyond_packages(frame))
         if beyond[-1].f_back is not None:
             passed += beyond
@@ -89,12 +89,8 @@ def _beyond_packages(frame: FrameType) -> Iterator[FrameType]:
 
 
 def _is_users(frame: FrameType) -> bool:
-    return not (_is_installed(frame) or frame.f_code.co_filename.startswith(_STANDARD))
-
-
-def _is_installed(frame: FrameType) -> bool:
     path = frame.f_code.co_filename
-    return "site-packages" in path or "dist-packages" in path
+    return not (is_installed(path) or path.startswith(_STANDARD))
 
 
 _STANDARD = os.path.join(os.path.dirname(os.__file__), ""), "<frozen "

@@ -15,9 +15,10 @@ from itertools import islice
 from types import CodeType, FrameType, FunctionType, MethodType, ModuleType
 from typing import Any, Literal, NamedTuple
 
+from .._autopsy._origin import is_installed
 from ._sorts import CODE, DATA, bases_of, module_of
 
-__all__ = ["Part", "is_installed", "is_library", "own_variables", "reach_of_frame", "reach_of_process"]
+__all__ = ["Part", "is_library", "own_variables", "reach_of_frame", "reach_of_process"]
 
 _MOST = 200
 """How many objects are looked at."""
@@ -101,19 +102,12 @@ def is_library(path: str) -> bool:
     """Return whether a file is one of Python's, or of this package."""
     if path.startswith("<frozen"):
         return True
-    return path.startswith(_OURS) or (path.startswith(_LIBRARY) and not any(name in path for name in _INSTALLED))
-
-
-def is_installed(frame: FrameType) -> bool:
-    """Return whether the code of a frame is that of an installed package."""
-    return any(name in frame.f_code.co_filename for name in _INSTALLED)
+    return path.startswith(_OURS) or (path.startswith(_LIBRARY) and not is_installed(path))
 
 
 _LIBRARY = os.path.join(os.path.dirname(os.__file__), "")
 
 _OURS = os.path.join(os.path.dirname(os.path.dirname(__file__)), "")
-
-_INSTALLED = "site-packages", "dist-packages"
 
 
 def _walk(roots: Iterable[Part]) -> Iterator[Part]:
@@ -155,7 +149,7 @@ def _origin(module: str) -> Literal["library", "installed", "user"]:
     if not module or package in sys.stdlib_module_names or package == __name__.partition(".")[0]:
         return "library"
     path = getattr(sys.modules.get(module), "__file__", None) or ""
-    return "installed" if any(name in path for name in _INSTALLED) else "user"
+    return "installed" if is_installed(path) else "user"
 
 
 _CALL = f"{__name__.partition('.')[0]}._children._call"
@@ -211,7 +205,7 @@ def _of_function(part: Part) -> Iterator[Part]:
             continue
     for index, value in enumerate(function.__defaults__ or ()):
         yield Part(f"default {index} of {function.__name__}", value)
-    is_near = part.is_near and not any(name in function.__code__.co_filename for name in _INSTALLED)
+    is_near = part.is_near and not is_installed(function.__code__.co_filename)
     namespace = function.__globals__
     names = _names(function.__code__)
     for name in names:

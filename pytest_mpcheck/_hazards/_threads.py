@@ -17,9 +17,10 @@ from types import CodeType, FrameType
 from typing import Any
 from weakref import WeakSet
 
+from .._autopsy._origin import is_installed
 from .._excerpts import shortened
 from .._finding import Finding
-from ._reach import is_installed, is_library
+from ._reach import is_library
 
 __all__ = ["Neighbours", "is_of_a_pool"]
 
@@ -54,7 +55,11 @@ class Neighbours:
         """
         if threading.active_count() == 1 or is_of_a_pool(threading.current_thread()):
             return ()
-        forker = str(frame.f_globals.get("__name__", "")).partition(".")[0] if is_installed(frame) else None
+        forker = (
+            str(frame.f_globals.get("__name__", "")).partition(".")[0]
+            if is_installed(frame.f_code.co_filename)
+            else None
+        )
         beside = [
             thread
             for thread in threading.enumerate()

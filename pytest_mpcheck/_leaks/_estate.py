@@ -12,15 +12,13 @@ from collections.abc import Collection, Hashable, Iterable, Iterator
 from typing import Any
 
 from .. import _platforms
+from .._autopsy._origin import is_installed
 from .._finding import Finding
 from .._guard._watcher import Made, Span
 from ._parts import Parts, made_by_pid
 from ._reach import Reach
 
 __all__ = ["Estate"]
-
-_LIBRARIES = "site-packages", "dist-packages"
-"""Folders in which the code lives of whom semaphores are kept on purpose: a lock around a progress bar."""
 
 
 class Estate:
@@ -84,7 +82,7 @@ class Estate:
             elif made.kind == "semaphore" and made.inside is None and not span.has_failed and span.scope == "function":
                 thing: Any = made.object() if made.object is not None else None
                 name = getattr(getattr(thing, "_semlock", None), "name", None)
-                if not name or any(folder in made.where for folder in _LIBRARIES):
+                if not name or is_installed(made.where):  # a library keeps some: a lock around a progress bar
                     continue
                 parts = parts or Parts(span)
                 if made.where not in parts.places and _is_there("semaphore", name):
