@@ -440,7 +440,7 @@ def test_processes_of_others_and_helpers_are_not_told(monkeypatch: pytest.Monkey
         one(16, os.getpid()),  # of loky's reusable executor
         one(17, os.getpid()),  # of a pool of a wider fixture
         one(18, os.getpid()),  # of a pool that is closed
-        replace(one(19, os.getpid()), session=0),
+        replace(one(19, os.getpid()), session=scope.session + 1),
         one(20, 21),  # an orphan
         one(22, 22),
     ]
