@@ -47,8 +47,10 @@ from pytest_mpcheck._process_facts import Straggler
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="needs /proc")
 
-GONE = 4_194_303
-"""A pid that nobody has."""
+NOBODYS = 1 << 23
+"""Added to a number it gives a pid that nobody has: in a container the numbers of this suite's workers are small too."""
+
+GONE = NOBODYS + 1
 
 
 class Thing:
@@ -427,7 +429,9 @@ def test_things_of_a_child_are_its_span_s(reach: Reach, tmp_path: Path) -> None:
 
 def test_processes_of_others_and_helpers_are_not_told(monkeypatch: pytest.MonkeyPatch) -> None:
     def one(pid: int, parent: int, command: str = "python") -> Straggler:
-        return Straggler(ProcessId(pid, str(pid)), parent, scope.session, "python", command)
+        if parent != os.getpid():
+            parent += NOBODYS
+        return Straggler(ProcessId(NOBODYS + pid, str(pid)), parent, scope.session, "python", command)
 
     scope = Scope.here("")
     living = [
@@ -446,23 +450,23 @@ def test_processes_of_others_and_helpers_are_not_told(monkeypatch: pytest.Monkey
     ]
     zombies = [one(30, os.getpid()), one(31, os.getpid()), one(32, os.getpid())]
     monkeypatch.setattr(Scope, "family", lambda scope, outsiders: (tuple(living), tuple(zombies)))
-    executor = Thing(_processes={16: Thing(pid=16)})
+    executor = Thing(_processes={16: Thing(pid=NOBODYS + 16)})
     monkeypatch.setitem(sys.modules, "loky.reusable_executor", Thing(_executor=executor))
-    pool = Thing(_pool=[Thing(pid=17)])
-    worker = made("process", pid=18, through=("multiprocessing.context", "multiprocessing.pool"))
+    pool = Thing(_pool=[Thing(pid=NOBODYS + 17)])
+    worker = made("process", pid=NOBODYS + 18, through=("multiprocessing.context", "multiprocessing.pool"))
     watcher = Processes(scope)
     watcher.open()
-    before = {ProcessId(number, str(number)) for number in (10, 13, 31)}
-    named = made("process", pid=30, name="Process-1", start_method="fork")
+    before = {ProcessId(NOBODYS + number, str(number)) for number in (10, 13, 31)}
+    named = made("process", pid=NOBODYS + 30, name="Process-1", start_method="fork")
     findings = list(watcher.end(span(worker, named, wider=(span(made("pool", pool)),)), before))
     watcher.close()
     monkeypatch.undo()
     assert [finding.what for finding in findings] == [
-        "process 14 (python) still runs",
-        "process 20 (python) still runs",
-        "process 22 (python) still runs",
-        "process 'Process-1' (pid 30, fork) has ended, and nobody has waited for it",
-        "process 32 (python) has ended, and nobody has waited for it",
+        f"process {NOBODYS + 14} (python) still runs",
+        f"process {NOBODYS + 20} (python) still runs",
+        f"process {NOBODYS + 22} (python) still runs",
+        f"process 'Process-1' (pid {NOBODYS + 30}, fork) has ended, and nobody has waited for it",
+        f"process {NOBODYS + 32} (python) has ended, and nobody has waited for it",
     ]
     assert [finding.remedy for finding in findings[3:]] == ["join() it", "collect it by os.waitpid()"]
 

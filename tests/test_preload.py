@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import multiprocessing.forkserver
 import os
 import sys
 import sysconfig
@@ -13,11 +14,20 @@ from typing import Any
 
 import pytest
 
+from pytest_mpcheck._children._preload import _servers
 from pytest_mpcheck._children._runner import is_runner
 from pytest_mpcheck._children._trial import Trial
 from pytest_mpcheck.fixtures import ProcessFactory
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no fork server")
+
+@pytest.fixture(autouse=True)
+def _server_that_listens() -> None:
+    """End a fork server that an earlier test has started without the plugin: it would have to be left as it is."""
+    server: Any = multiprocessing.forkserver._forkserver  # type: ignore[attr-defined]
+    if server._forkserver_pid not in _servers:
+        server._stop()
+
 
 SCRIPT = str(Path(sysconfig.get_path("scripts")) / "pytest")
 

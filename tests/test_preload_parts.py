@@ -241,10 +241,11 @@ def test_what_is_kept_of_an_import_does_no_harm(tmp_path: Path, monkeypatch: pyt
     assert "late" not in imports.of
 
 
-def test_keepsakes() -> None:
+def test_keepsakes(monkeypatch: pytest.MonkeyPatch) -> None:
     module: Any = types.ModuleType("kept")
     values = {
         "number": 1,
+        "long": 1 << 100_000,
         "text": "x",
         "time": datetime.datetime(2020, 1, 1, tzinfo=datetime.UTC),
         "uuid": uuid.UUID(int=1),
@@ -255,14 +256,13 @@ def test_keepsakes() -> None:
             "Generator", (), {"__module__": "numpy.random", "bit_generator": types.SimpleNamespace(state=1)}
         )(),
     }
-    vars(module).update(values, function=print, far=[[[[1]]]], many=list(range(1000)), __spec__=None)
-    sys.modules["kept"] = module
-    try:
-        found = keepsakes(["kept"])
-    finally:
-        del sys.modules["kept"]
+    hostile = type("Hostile", (), {"__module__": property(print)})()
+    vars(module).update(values, function=print, far=[[[[1]]]], many=list(range(1000)), hostile=hostile, __spec__=None)
+    monkeypatch.setitem(sys.modules, "kept", module)
+    monkeypatch.setitem(sys.modules, "kept_away", None)
+    found = keepsakes(["kept", "kept_away"])
     assert {name for _, name in found} == {*values, "far"}
-    assert found["kept", "parts"] == "list(1, tuple(2, ))"
+    assert found["kept", "parts"] == "list(0x1, tuple(0x2, ))"
 
 
 def _raise(error: BaseException) -> Any:

@@ -13,7 +13,7 @@ from .._probes._random_states import numpy_random_state
 
 __all__ = ["keepsakes"]
 
-_PLAIN = (str, bytes, int, float, complex, bool, type(None))
+_PLAIN = (str, bytes, float, complex, bool, type(None))
 _CONTAINERS = (tuple, list, set, frozenset, dict)
 _MOST = 100
 """How many parts of a container are looked at."""
@@ -41,7 +41,8 @@ def keepsakes(names: Iterable[str]) -> dict[tuple[str, str], str]:
     for module in names:
         if module == "numpy.random":  # it has a generator that is seeded at random, unless somebody seeds it
             found[module, ""] = str(numpy_random_state(module))
-        for name, value in list(vars(sys.modules[module]).items()):
+        # a module whose import is to fail is None there
+        for name, value in list(getattr(sys.modules[module], "__dict__", {}).items()):
             if not name.startswith(("__", "@")):
                 text = _text(value, depth=2)
                 if text:
@@ -51,12 +52,16 @@ def keepsakes(names: Iterable[str]) -> dict[tuple[str, str], str]:
 
 def _text(value: Any, depth: int) -> str:
     cls = type(value)
+    if cls is int:
+        return hex(value)  # decimal digits are limited
     if cls in _PLAIN:
-        return repr(value) if not isinstance(value, (str, bytes)) else repr(value[:_MOST])
+        return repr(value[:_MOST] if isinstance(value, (str, bytes)) else value)
     if cls in _CONTAINERS and depth and len(value) <= _MOST:
         parts = value.items() if cls is dict else value
         texts = [_text(part, depth - (cls is not dict)) for part in parts]
         return f"{cls.__name__}({', '.join(sorted(texts) if cls in (set, frozenset) else texts)})"
+    if not isinstance(cls.__module__, str):  # it may be anything that somebody has put there
+        return ""
     if (cls.__module__, cls.__qualname__) in _OTHERS:
         return repr(value)
     if cls.__module__ == "random" and cls.__qualname__ == "Random":
