@@ -48,7 +48,7 @@ from pytest_mpcheck._process_facts import Straggler
 linux = pytest.mark.skipif(sys.platform != "linux", reason="needs /proc")
 
 NOBODYS = 1 << 23
-"""Added to a number it gives a pid that nobody has: in a container the numbers of this suite's workers are small too."""
+"""Added to a number it gives a pid that nobody has: in a container the pids of this suite are small numbers too."""
 
 GONE = NOBODYS + 1
 
