@@ -21,6 +21,7 @@ from pytest_mpcheck.fixtures import ProcessFactory
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no fork server")
 
+
 @pytest.fixture(autouse=True)
 def _server_that_listens() -> None:
     """End a fork server that an earlier test has started without the plugin: it would have to be left as it is."""

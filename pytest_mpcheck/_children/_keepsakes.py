@@ -13,7 +13,7 @@ from .._probes._random_states import numpy_random_state
 
 __all__ = ["keepsakes"]
 
-_PLAIN = (str, bytes, float, complex, bool, type(None))
+_PLAIN = (str, bytes, int, float, complex, bool, type(None))
 _CONTAINERS = (tuple, list, set, frozenset, dict)
 _MOST = 100
 """How many parts of a container are looked at."""
@@ -52,16 +52,23 @@ def keepsakes(names: Iterable[str]) -> dict[tuple[str, str], str]:
 
 def _text(value: Any, depth: int) -> str:
     cls = type(value)
-    if cls is int:
-        return hex(value)  # decimal digits are limited
     if cls in _PLAIN:
-        return repr(value[:_MOST] if isinstance(value, (str, bytes)) else value)
+        return _plain_text(value)
     if cls in _CONTAINERS and depth and len(value) <= _MOST:
         parts = value.items() if cls is dict else value
         texts = [_text(part, depth - (cls is not dict)) for part in parts]
         return f"{cls.__name__}({', '.join(sorted(texts) if cls in (set, frozenset) else texts)})"
-    if not isinstance(cls.__module__, str):  # it may be anything that somebody has put there
-        return ""
+    # the name of a module may be anything that somebody has put there
+    return _other_text(value, cls) if isinstance(cls.__module__, str) else ""
+
+
+def _plain_text(value: Any) -> str:
+    if isinstance(value, int):
+        return hex(value)  # of decimal digits there may not be many
+    return repr(value[:_MOST] if isinstance(value, (str, bytes)) else value)
+
+
+def _other_text(value: Any, cls: type) -> str:
     if (cls.__module__, cls.__qualname__) in _OTHERS:
         return repr(value)
     if cls.__module__ == "random" and cls.__qualname__ == "Random":
