@@ -58,8 +58,8 @@ def _text(value: Any, depth: int) -> str:
         parts = value.items() if cls is dict else value
         texts = [_text(part, depth - (cls is not dict)) for part in parts]
         return f"{cls.__name__}({', '.join(sorted(texts) if cls in (set, frozenset) else texts)})"
-    # the name of a module may be anything that somebody has put there
-    return _other_text(value, cls) if isinstance(cls.__module__, str) else ""
+    module: object = cls.__module__  # anything that somebody has put there
+    return _other_text(value, cls) if isinstance(module, str) else ""
 
 
 def _plain_text(value: Any) -> str:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import sys
 from _thread import get_ident
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from marshal import dumps as _dumps
 from time import monotonic_ns as _now  # unless the clock of events is another one; see `_hear`
 
@@ -51,7 +51,7 @@ _MARK_OF_BYTES = ord("s")
 
 _control: Sequence[int] = (0,)
 _heard = _UNHEARD  # the control word that was heard last
-_state: tuple[Any, Any, Callable[[], int], int, dict[str, bytes]] | None = None
+_state: tuple[Any, Any, Iterator[int], int, dict[str, bytes]] | None = None
 """What a checkpoint needs while somebody listens: ring, memory, tickets, room, and what events are by their names."""
 _labels: dict[str, bytes] = {}
 _record: Callable[[int, str, Mapping[Any, object], int], int]
@@ -79,13 +79,13 @@ def checkpoint(name: str, /, **data: object) -> None:
         _hear()
     if _state is None:
         return
-    ring, memory, advance, room, labels = _state
+    ring, memory, tickets, room, labels = _state
     try:
         label = labels[name]
         written = _dumps(data, MARSHAL) if data else NO_DATA
         if len(written) > ROOM or _MARK_OF_BYTES in written:  # or so it seems
             written = _shortest(data, written)
-        place = ticket = advance()
+        place = ticket = next(tickets)
         if ticket >= room:
             place = _place_of(ring, ticket)
         _pack_into(memory, place, ticket, _now(), get_ident(), label, written, ticket)
@@ -274,7 +274,7 @@ def _hear() -> None:
         _epoch = epoch
         ring.record(MARK, "", {}, epoch)
     _labels = {}
-    _state = ring, ring.mapped, ring.advance, ring.room, _labels
+    _state = ring, ring.mapped, ring.tickets, ring.room, _labels
     _heard = word
 
 

@@ -47,7 +47,7 @@ from ._layout import (
     TALLY,
     TALLY_BODY,
 )
-from ._mapping import map_file
+from ._mapping import map_file, populate
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ class Ring:
     Attributes:
         key: The name of the file.
         mapped: The file, in memory.
-        advance: Take a ticket; threads and signal handlers do not get in each other's way there.
+        tickets: Gives one after the other; threads and signal handlers do not get in each other's way there.
         now: The clock.
         room: Up to which ticket it is known that the place of the record is the ticket itself, and that it is there.
 
@@ -117,8 +117,7 @@ class Ring:
         told = marshal.dumps(facts, MARSHAL_SHORT)
         self.mapped[HEAD.size : HEAD.size + len(told)] = told
         HEAD.pack_into(self.mapped, 0, MAGIC, len(told), crc32(told))
-        self._tickets = count(FIRST_SLOT, SLOT)
-        self.advance = self._tickets.__next__
+        self.tickets = count(FIRST_SLOT, SLOT)
         self.now = _platforms.event_clock()
         self.room = self._reserved = FIRST_SLOT + _FIRST_STEP
         self._parts = 0
@@ -140,7 +139,7 @@ class Ring:
 
     def taken(self) -> int:
         """Return how many tickets were taken."""
-        return sequence_of(int(repr(self._tickets)[6:].split(",")[0]))
+        return sequence_of(int(repr(self.tickets)[6:].split(",")[0]))
 
     def begin_epoch(self, epoch: int) -> None:
         """Note that an epoch begins here, unless it has begun before."""
@@ -201,12 +200,12 @@ class Ring:
 
     def _write(self, label: int, written: bytes) -> int:
         if len(written) <= ROOM:
-            return self._put(self.advance(), self.now(), get_ident(), label, written)
-        ticket = self.advance()
+            return self._put(next(self.tickets), self.now(), get_ident(), label, written)
+        ticket = next(self.tickets)
         pieces = [written[start : start + ROOM] for start in range(LONG_ROOM, len(written), ROOM)]
         self._parts += len(pieces)
         for index, piece in enumerate(pieces):
-            self._put(self.advance(), ticket, index, PART, piece.ljust(ROOM, b"\0"))
+            self._put(next(self.tickets), ticket, index, PART, piece.ljust(ROOM, b"\0"))
         self._tell()
         begin = LONG_DATA.pack(len(written), crc32(written), written[:LONG_ROOM])
         return self._put(ticket, self.now(), get_ident(), label | LONG, begin)
@@ -239,6 +238,7 @@ class Ring:
             _platforms.reserve(file, start, length)
         finally:
             os.close(file)
+        populate(self.mapped, start, length)
 
     def _tell(self) -> None:
         self._seal(TALLY, TALLY_BODY.pack(self._size, self._reserved, self._parts))
