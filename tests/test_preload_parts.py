@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import builtins
 import datetime
+import faulthandler
 import gc
 import importlib
 import importlib.util
@@ -25,6 +26,7 @@ from typing import Any
 import pytest
 
 from pytest_mpcheck._children import _preload, _trial
+from pytest_mpcheck._children._arming import warm_up
 from pytest_mpcheck._children._explainer import NAME, Explainer
 from pytest_mpcheck._children._imports import Imports
 from pytest_mpcheck._children._keepsakes import keepsakes
@@ -432,6 +434,16 @@ def test_what_a_test_puts_in_our_place_stays(tmp_path: Path, monkeypatch: pytest
         assert vars(context.SpawnProcess)["_Popen"] is not original
         setattr(context.SpawnProcess, "_Popen", print)  # noqa: B010
     assert vars(context.SpawnProcess)["_Popen"] is print
+
+
+@pytest.mark.parametrize("is_enabled", [True, False])
+def test_who_is_warm_is_what_it_was(monkeypatch: pytest.MonkeyPatch, is_enabled: bool) -> None:
+    calls: list[str] = []
+    monkeypatch.setattr(faulthandler, "is_enabled", lambda: is_enabled)
+    monkeypatch.setattr(faulthandler, "enable", lambda file: calls.append(f"enable for {file.name}"))
+    monkeypatch.setattr(faulthandler, "disable", lambda: calls.append("disable"))
+    warm_up()
+    assert calls == ([] if is_enabled else [f"enable for {os.devnull}", "disable"])
 
 
 def test_words() -> None:

@@ -27,7 +27,7 @@ terminal, past the capture that these two belong to; or to the two, because a fi
 _BLOCK = 1024 * 1024
 """How much is passed on at once, in bytes."""
 
-_IN_TURN = 8
+_IN_TURN = 2
 """How many of those who rest a look takes in."""
 
 _new_decoder = codecs.getincrementaldecoder("utf-8")

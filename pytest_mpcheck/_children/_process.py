@@ -79,6 +79,8 @@ class ProcessWorker:
             deadline = Deadline(timeout)
             if not wait([self.process.sentinel if self._exit_handle is None else self._exit_handle], timeout):
                 return False
+            if self.exitcode is None:  # the fork server tells it by the sentinel, a moment later
+                wait([self._popen.sentinel], deadline.remaining())
             # a sentinel may be a pipe, and a child that closes it runs on: join() would wait for it without a deadline
             if not wait_until(lambda: self.exitcode is not None, deadline):
                 return False

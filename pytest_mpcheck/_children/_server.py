@@ -17,6 +17,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
+from ._arming import warm_up
 from ._keepsakes import keepsakes
 from ._modules import install_finder, remove_finder
 from ._offers import Circumstances, Offers
@@ -51,6 +52,7 @@ class Server:
         self._fork: Callable[[], int] = system.fork
         self._import(_FIRST, Request(_FIRST, {}, (), (), {}, ""), {})
         self._settle()
+        warm_up()
 
     def listen(self) -> None:
         """Look for a request before each fork of this process, and let its children begin as if we were not there.
