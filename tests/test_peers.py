@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ import pytest
 from benchmarks.peers.compare import Comparison
 from benchmarks.peers.peers import PEERS, Peer
 from benchmarks.peers.suite import Recorded, read_outcomes
-from benchmarks.peers.words import row, section
+from benchmarks.peers.words import row, section, sweep_section
 
 FINDING = {
     "kind": "thread-leak",
@@ -87,6 +88,23 @@ def test_what_the_plugin_changes_is_told() -> None:
         "    join it",
     ):
         assert line in told.splitlines()
+
+
+def test_what_the_sweep_tells_is_told(tmp_path: Path) -> None:
+    (tmp_path / "output-0.txt").write_text(
+        "..F\n=== tests under other start methods ===\n1 test that starts processes\n\nhung: 1 test\n=== 1 failed ===\n"
+    )
+    (tmp_path / "output-1.txt").write_text("a pytest that started no processes\n")
+    outcomes = {"a": "failed", "b": "passed", "b [spawn]": "failed"}
+    swept = replace(recorded(), outcomes=outcomes, folder=tmp_path)
+    peer = Peer("example", "1.0", runs=(("tests",), ("more",)))
+    found = Comparison([recorded(a="passed", b="passed")], [swept])
+    assert [line for line in sweep_section(peer, found).splitlines() if line] == [
+        "## example 1.0, under other start methods",
+        "- ends otherwise in its first run: `a`: failed, without: passed",
+        "    1 test that starts processes",
+        "    hung: 1 test",
+    ]
 
 
 def test_suites_that_are_promised_are_there() -> None:

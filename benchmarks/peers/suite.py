@@ -19,7 +19,11 @@ from benchmarks.peers.peers import Peer
 VARIANTS: Mapping[str, tuple[str, ...]] = {
     "without": ("-p", "no:mpcheck"),
     "with": ("-p", "mpcheck", "--mp-guard=warn"),
+    "swept": ("-p", "mpcheck", "--mp-sweep"),
 }
+
+# How often the sweep runs a test: under each start method, and once more under the first.
+PASSES = 4
 
 # The worst of a test's phases is its outcome; of tests that share an id too, such as subtests.
 RANK = ("passed", "xfailed", "xpassed", "skipped", "failed")
@@ -78,7 +82,8 @@ def run_suite(peer: Peer, environment: Environment, source: Path, variant: str, 
         ]  # fmt: skip
         started, used = time.perf_counter(), processor_time()
         with (folder / f"output-{number}.txt").open("wb") as output:
-            exit_codes.append(run_pytest(command, place, variables(folder, record), output.fileno(), peer.limit))
+            limit = peer.limit * (PASSES if variant == "swept" else 1)
+            exit_codes.append(run_pytest(command, place, variables(folder, record), output.fileno(), limit))
         seconds += time.perf_counter() - started
         processor_seconds += processor_time() - used
         # Ids of tests of an installed package start at the module, and may be those of another run.
