@@ -34,7 +34,7 @@ from pytest_mpcheck._process_facts import Awaited, Straggler, Swept, ThreadWait
 ROOT = Path(pytest_mpcheck.__file__).parent
 
 ROWS = (
-    ("_bad_setting", "_record"),
+    ("_bad_setting", "_copies", "_record"),
     (
         *("_finding", "_records", "_process_facts", "_errors", "_clock", "_excerpts", "_heard_import"),
         *("_phrases", "_platform_offers", "_regular_file", "_table"),

@@ -15,9 +15,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, NamedTuple, Protocol
 
+from .._copies import COPIES
 from .._keeper._launch import is_at_work
 from ._callers_name import in_callers_name
-from ._passage import MULTIPROCESSING, passage
+from ._passage import passage
 from ._replacements import Place, Replacements
 from ._watcher import Made
 
@@ -62,7 +63,7 @@ DOORS: tuple[Door, ...] = (
     Door("os", "", "system", "shell"),
     Door("concurrent.futures.process", "ProcessPoolExecutor", "__init__", "executor"),
     Door("concurrent.futures.thread", "ThreadPoolExecutor", "__init__", "thread executor"),
-    *(Door(f"{package}.{module}", *rest) for package in MULTIPROCESSING for module, *rest in _OF_MULTIPROCESSING),
+    *(Door(f"{package}.{module}", *rest) for package in COPIES for module, *rest in _OF_MULTIPROCESSING),
     *(
         Door(f"{package}.{module}", *rest)
         for package in ("loky", "joblib.externals.loky")

@@ -16,7 +16,7 @@ from types import FrameType
 from typing import Any
 
 from .. import _platforms
-from ._passage import MULTIPROCESSING
+from .._copies import COPIES
 from ._replacements import Place, Replacements
 
 __all__ = ["Exits"]
@@ -33,7 +33,7 @@ class Exits:
             [
                 *(
                     place
-                    for package in MULTIPROCESSING
+                    for package in COPIES
                     for place in (
                         Place(f"{package}.process", "BaseProcess", "exitcode", self._property),
                         *(
@@ -84,7 +84,7 @@ class Exits:
 
         def exitcode(process: Any) -> int | None:
             code = read(process)
-            if code is not None and not _is_in(sys._getframe(1), *MULTIPROCESSING):
+            if code is not None and not _is_in(sys._getframe(1), *COPIES):
                 self.seen.add(process.pid)
             return code
 
@@ -186,7 +186,7 @@ class Exits:
                 with suppress(ValueError):  # it has stopped, or goes on
                     self.codes[pid] = os.waitstatus_to_exitcode(status)
                 frame = sys._getframe(1)
-                if not _is_in(frame, *MULTIPROCESSING, "subprocess") and not _drops(frame):
+                if not _is_in(frame, *COPIES, "subprocess") and not _drops(frame):
                     self.seen.add(pid)
             return result
 

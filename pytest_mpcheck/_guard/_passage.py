@@ -9,17 +9,15 @@ from types import FrameType
 from typing import NamedTuple
 
 from .._autopsy._origin import is_installed, line_of
+from .._copies import COPIES
 
-__all__ = ["MULTIPROCESSING", "Passage", "passage", "place"]
-
-MULTIPROCESSING = "multiprocessing", "multiprocess", "billiard"
-"""`multiprocessing`, and the packages that were copied from it as a whole."""
+__all__ = ["Passage", "passage", "place"]
 
 _LIBRARIES = frozenset(
     (
         __name__.partition(".")[0],
         *("asyncio", "concurrent", "socket", "subprocess", "threading"),
-        *(*MULTIPROCESSING, "joblib", "loky", "torch"),
+        *(*COPIES, "joblib", "loky", "torch"),
     )
 )
 """Packages in which nobody looks for the line that started something."""

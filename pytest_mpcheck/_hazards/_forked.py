@@ -12,6 +12,7 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from .._copies import COPIES
 from ._locks import held_locks
 from ._lookout import Belonging, Lookout
 from ._notes import Notes
@@ -78,7 +79,7 @@ class Forked:
             if held_locks([part]):
                 self._notes.write("held", str(index))
         if self._streams:
-            for package in ("multiprocessing", "multiprocess", "billiard"):
+            for package in COPIES:
                 if module := sys.modules.get(f"{package}.queues"):
                     module.SimpleQueue.put = self._looking(module.SimpleQueue.put)  # workers of pools send results
         self._lookout.begin()

@@ -17,6 +17,7 @@ from types import FrameType, FunctionType
 from typing import Any
 
 from .._children._pickling import culprit
+from .._copies import COPIES
 from .._excerpts import RAISED, reason_of
 from .._finding import Finding
 from ._reach import own_variables
@@ -148,7 +149,7 @@ def _is_opaque(cls: type) -> bool:
     return _package(cls) not in sys.stdlib_module_names and _says_itself(cls)
 
 
-_CARRIED = frozenset(("billiard", "ctypes", "joblib", "loky", "multiprocess", "multiprocessing", "socket", "torch"))
+_CARRIED = frozenset((*COPIES, "ctypes", "joblib", "loky", "socket", "torch"))
 """Packages whose objects pickle on their way to a child, if at all."""
 
 

@@ -18,6 +18,7 @@ from typing import Any
 from weakref import WeakSet
 
 from .._autopsy._origin import is_installed
+from .._copies import COPIES
 from .._excerpts import shortened
 from .._finding import Finding
 from ._reach import is_library
@@ -34,7 +35,7 @@ _HARNESS = frozenset(
 _POOLS = ("concurrent.futures.process", "connection", "pool", "queues", "resource_sharer", "managers")
 """Modules of `multiprocessing`, and of what copies it, whose threads forking takes into account."""
 
-_COPIES = ("multiprocessing", "multiprocess", "billiard", "loky", "torch.multiprocessing")
+_PACKAGES = *COPIES, "loky", "torch.multiprocessing"
 
 
 _MOST = 3
@@ -94,7 +95,7 @@ def is_of_a_pool(thread: threading.Thread) -> bool:
     """Return whether a thread serves a pool of processes, or a queue: `multiprocessing` forks from such, and beside."""
     module = _module_of(thread)
     package, _, name = module.rpartition(".")
-    return module == _POOLS[0] or (name in _POOLS and package.startswith(_COPIES)) or "loky" in module
+    return module == _POOLS[0] or (name in _POOLS and package.startswith(_PACKAGES)) or "loky" in module
 
 
 def _counts(thread: threading.Thread) -> bool:

@@ -7,10 +7,12 @@ import sys
 from collections.abc import Iterator
 from typing import Any
 
+from .._copies import COPIES
+
 __all__ = ["helper_descriptors", "reusable_executors"]
 
-_PACKAGES = "multiprocessing", "multiprocess", "billiard", "loky.backend", "joblib.externals.loky.backend"
-"""`multiprocessing`, and what was copied from it: each has helpers of its own."""
+_PACKAGES = *COPIES, "loky.backend", "joblib.externals.loky.backend"
+"""Those that have helpers of their own."""
 
 _HELPERS = (
     ("resource_tracker", "_resource_tracker", ("_fd",)),
