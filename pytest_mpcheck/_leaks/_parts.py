@@ -18,6 +18,9 @@ __all__ = ["OWNERS_MODULES", "Parts", "is_open", "is_worker", "made_by_pid", "ma
 
 _OWNERS = "pool", "thread pool", "executor", "thread executor", "manager"
 
+_AT_WORK = "RUN", 0
+"""How a pool says that nobody has closed it: that of billiard by a number."""
+
 OWNERS_MODULES = frozenset(
     (
         *("concurrent.futures.process", "concurrent.futures.thread", "concurrent.futures.interpreter"),
@@ -95,7 +98,7 @@ def is_open(made: Made) -> bool:
     if thing is None:
         return False
     if made.kind in ("pool", "thread pool"):
-        return getattr(thing, "_state", "") == "RUN"
+        return getattr(thing, "_state", None) in _AT_WORK
     if made.kind == "manager":
         process = getattr(thing, "_process", None)
         state = getattr(getattr(thing, "_state", None), "value", None)
