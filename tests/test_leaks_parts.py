@@ -117,8 +117,8 @@ def test_what_is_open() -> None:
     things = {
         ("pool", True): Thing(_state="RUN"),
         ("pool", False): Thing(_state="CLOSE"),
-        ("pool", 1): Thing(_state=0),  # billiard's; closed it is 1
-        ("pool", ""): Thing(_state=1),
+        ("thread pool", True): Thing(_state=0),  # as billiard tells it
+        ("thread pool", False): Thing(_state=1),
         ("manager", True): Thing(_state=Thing(value=1), _process=running),
         ("manager", False): Thing(_state=Thing(value=1), _process=Thing(_popen=Thing(returncode=0))),
         ("thread executor", True): Thing(_shutdown=False, _threads={alive()}),
