@@ -69,6 +69,8 @@ class Run:
             "FAMILY_SORTS": ",".join(sorts),
             "FAMILY_ENDING": ending.name,
         }
+        if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # a shell lets what runs in its background ignore it
+            signal.signal(signal.SIGINT, signal.default_int_handler)
         with open(folder / "output", "wb") as output:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "pytest", *options, "test_family.py"],
