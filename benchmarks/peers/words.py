@@ -72,9 +72,9 @@ def sweep_section(peer: Peer, found: Comparison) -> str:
         peer: Whose suite.
         found: Its runs without the plugin, and the one with the sweep, whose further runs are tests of their own.
     """
-    lines = [f"## {peer.name} {peer.version}".rstrip() + ", under other start methods", ""]
+    lines = [f"## {peer.name} {peer.version}".rstrip() + ", under other start methods"]
     first = {test: both for test, both in found.differing().items() if both[0] != {"not run"}}
-    lines += tell_outcomes("ends otherwise in its first run", first)
+    lines += ["", *tell_outcomes("ends otherwise in its first run", first)] if first else []
     for path in sorted(found.with_it[0].folder.glob("output-*.txt")):
         told = path.read_text(encoding="utf-8", errors="replace").partition(" tests under other start methods ")[2]
         lines += ["", *(f"    {line}".rstrip() for line in until_next_section(told.splitlines()[1:]))]
