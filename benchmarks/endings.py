@@ -28,7 +28,7 @@ CHECKOUT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(CHECKOUT))
 
 from tests.endings.endings import ENDINGS, Ending  # noqa: E402
-from tests.endings.runs import Run  # noqa: E402
+from tests.endings.runs import Run, heed_ctrl_c  # noqa: E402
 
 IS_INSTALLED = bool(importlib.metadata.entry_points(group="pytest11", name="mpcheck"))
 
@@ -78,6 +78,7 @@ def main() -> int:
         for variant in VARIANTS
         for method in asked.methods.split(",")
     ]
+    heed_ctrl_c()
     with ThreadPoolExecutor(asked.jobs) as threads:
         seen = dict(zip(cells, threads.map(lambda cell: observe(cell, asked.patience), cells), strict=True))
 

@@ -6,11 +6,13 @@ import copy
 import dataclasses
 import gc
 import io
+import math
 import os
 import pickle
 import pprint
 import sys
 import threading
+from collections.abc import Callable
 from multiprocessing.connection import wait
 from pathlib import Path
 from typing import Any
@@ -18,8 +20,10 @@ from typing import Any
 import pytest
 
 from pytest_mpcheck import _platforms
+from pytest_mpcheck._children import _process
 from pytest_mpcheck._children._echo import Echo
 from pytest_mpcheck._children._station import Station
+from pytest_mpcheck._clock import Deadline
 from pytest_mpcheck._record import record
 from pytest_mpcheck.fixtures import ProcessFactory
 
@@ -121,6 +125,22 @@ def test_test_may_have_closed_what_a_child_is_waited_for_by(mp_process: ProcessF
     assert child.result() == 1
 
 
+def test_the_end_of_a_child_is_told_and_not_looked_for(
+    mp_process: ProcessFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    handle = _platforms.exit_handle(os.getpid())
+    if handle is None:
+        pytest.skip("without a handle of the process nothing tells its end but its sentinel, which comes a bit earlier")
+    os.close(handle)
+
+    def at_once(condition: Callable[[], bool], deadline: Deadline) -> bool:
+        assert condition()
+        return True
+
+    monkeypatch.setattr(_process, "wait_until", at_once)
+    assert [mp_process(abs, -number).result() for number in range(5)] == [*range(5)]
+
+
 def test_those_who_rest_are_looked_at_in_turn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stdout", terminal := io.StringIO())
     echo = Echo(lambda: "streams")
@@ -138,7 +158,7 @@ def test_those_who_rest_are_looked_at_in_turn(tmp_path: Path, monkeypatch: pytes
     echo.pump()
     told = terminal.getvalue().count("late")
     assert 0 < told < 20
-    for _ in range(20 // told):
+    for _ in range(1, math.ceil(20 / told)):
         echo.pump()
     assert sorted(terminal.getvalue().split()[20:]) == sorted(f"late{number}" for number in range(20))
     Path(stations[7].path("stderr")).write_text("last")

@@ -6,6 +6,7 @@ import array
 import enum
 import io
 import itertools
+import mmap
 import multiprocessing
 import os
 import random
@@ -27,12 +28,31 @@ from pytest_mpcheck._history import _log, _ring, _slots
 from pytest_mpcheck._history._chronicle import Chronicle, Event, EventId, Link
 from pytest_mpcheck._history._control import Control
 from pytest_mpcheck._history._data import Unreadable, read, write
-from pytest_mpcheck._history._layout import FIRST_SLOT, LENGTH_MAX, SLOT, TALLY
+from pytest_mpcheck._history._layout import FIRST_SLOT, LENGTH_MAX, POINT, SLOT, TALLY
 from pytest_mpcheck._history._reading import _in_order, read_chronicle
 from pytest_mpcheck._history._slots import read_source
 from pytest_mpcheck.fixtures import ProcessFactory
 
 SMALL = FIRST_SLOT + 512 * SLOT
+
+
+def can_populate() -> bool:
+    """Return whether the system knows `MADV_POPULATE_WRITE`, as Linux does since 5.14."""
+    page: Any = mmap.mmap(-1, mmap.PAGESIZE)
+    try:
+        page.madvise(23, 0, mmap.PAGESIZE)
+    except (AttributeError, OSError):
+        return False
+    return sys.platform == "linux"
+
+
+def resident(file: Path) -> int:
+    """Return how much of a mapped file this process has in memory, in bytes."""
+    lines = iter(Path("/proc/self/smaps").read_text().splitlines())
+    assert any(line.endswith(str(file)) for line in lines)
+    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("Rss:"))
+
+
 """The smallest limit: a ring of 512 slots."""
 
 
@@ -349,6 +369,14 @@ class TestRoom:
         assert file.stat().st_size == _log.LIMIT // SLOT * SLOT
         if hasattr(os.stat_result, "st_blocks"):  # pragma: always on Linux
             assert file.stat().st_blocks * 512 < 128 * 1024
+
+    @pytest.mark.skipif(not can_populate(), reason="this system has no way to have many pages of a mapping at once")
+    def test_what_is_reserved_is_in_memory(self, tmp_path: Path) -> None:
+        ring = _ring.Ring(str(tmp_path), "name", "", FIRST_SLOT + 4096 * SLOT)
+        for _ in range(512 + 1):  # one more than there is room for at first, so as much again is reserved
+            ring.record(POINT, "event", {}, 1)
+        assert resident(tmp_path / ring.key) >= 2 * 512 * SLOT
+        ring.discard()
 
 
 def record_in_two_tests(folder: str) -> None:

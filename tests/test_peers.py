@@ -99,6 +99,7 @@ def test_what_the_sweep_tells_is_told(tmp_path: Path) -> None:
     swept = replace(recorded(), outcomes=outcomes, folder=tmp_path)
     peer = Peer("example", "1.0", runs=(("tests",), ("more",)))
     found = Comparison([recorded(a="passed", b="passed")], [swept])
+    assert list(found.differing_first_runs()) == ["a"]
     assert [line for line in sweep_section(peer, found).splitlines() if line] == [
         "## example 1.0, under other start methods",
         "- ends otherwise in its first run: `a`: failed, without: passed",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import multiprocessing.forkserver
 import os
+import re
 import sys
 import sysconfig
 from collections.abc import Callable
@@ -21,16 +22,9 @@ from pytest_mpcheck.fixtures import ProcessFactory
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no fork server")
 
-
-@pytest.fixture(autouse=True)
-def _server_that_listens() -> None:
-    """End a fork server that an earlier test has started without the plugin: it would have to be left as it is."""
-    server: Any = multiprocessing.forkserver._forkserver
-    if server._forkserver_pid not in _servers:
-        server._stop()
-
-
 SCRIPT = str(Path(sysconfig.get_path("scripts")) / "pytest")
+
+forkserver = pytest.mark.mp(start_methods=["forkserver"])
 
 HEAVY = """
     import os
@@ -116,6 +110,14 @@ LEAN = """
 """
 
 
+@pytest.fixture(autouse=True)
+def _server_that_listens() -> None:
+    """End a fork server that an earlier test has started without the plugin: it would have to be left as it is."""
+    server: Any = multiprocessing.forkserver._forkserver
+    if server._forkserver_pid not in _servers:
+        server._stop()
+
+
 @pytest.mark.parametrize(
     ("command", "args", "workers"),
     [
@@ -168,6 +170,20 @@ def test_what_monkeypatch_changes_reaches_children_of_a_running_server(
         assert pool.apply(environment, names) == expected
         pool.close()
         pool.join()
+
+
+def libraries() -> tuple[set[str], set[str]]:
+    """Return which of the libraries that unwind stacks of C are loaded: here, and in the parent."""
+    here, parent = (Path(f"/proc/{pid}/maps").read_text() for pid in ("self", os.getppid()))
+    return set(re.findall(r"libgcc_s[^/\n]*$", here, re.M)), set(re.findall(r"libgcc_s[^/\n]*$", parent, re.M))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="/proc tells what is loaded")
+@pytest.mark.skipif(sys.version_info < (3, 14), reason="faulthandler loads nothing before Python 3.14")
+@forkserver
+def test_no_child_loads_what_faulthandler_needs(mp_process: ProcessFactory) -> None:
+    child, server = mp_process(libraries).result()
+    assert child == server
 
 
 def write_to_descriptors() -> None:
@@ -263,9 +279,6 @@ def times(value: Value, function: Callable[..., Any], number: int = 5) -> set[An
     return {value(function) for _ in range(number)}
 
 
-forkserver = pytest.mark.mp(start_methods=["forkserver"])
-
-
 @forkserver
 def test_a_module_is_imported_once_for_all_children(value: Value, project: Project) -> None:
     project.write("def f(): return 1")
@@ -348,7 +361,7 @@ def test_a_trial_tells_what_an_import_does(text: str, tmp_path: Path, monkeypatc
         (tmp_path / f"{name}.py").write_text("import random, subprocess, threading, warnings\nwarnings.warn('told')\n")
     (tmp_path / "faulty.py").write_text(text)
     trial = Trial(["fine", "faulty", "also_fine"], str(tmp_path))
-    assert trial.passed == ["fine"]
+    assert trial.passed == ["fine"], trial.reason
     assert trial.failed == "faulty"
     assert trial.reason.startswith(FAULTS[text])
 

@@ -6,7 +6,6 @@ import atexit
 import builtins
 import datetime
 import faulthandler
-import gc
 import importlib
 import importlib.util
 import os
@@ -286,8 +285,6 @@ def test_a_look_tells_what_an_import_does(
     monkeypatch.setattr(os, "waitpid", lambda *_: _raise(no_children[0]) if no_children else (0, 0))  # not for us here
     output = os.open(tmp_path / "output", os.O_RDWR | os.O_CREAT)
     monkeypatch.setenv("LOOKED", "before")
-    for _ in range(3):  # what earlier tests have left open is closed now, and not while we look
-        gc.collect()
     try:
         assert _trial._reason("looked_fine", output) == ""
         assert _trial._reason("looked_environ", output) == "changes the environment: environ['LOOKED'] 'x'"

@@ -35,6 +35,10 @@ class Comparison:
             if with_it.get(test, nothing) - without.get(test, nothing)
         }
 
+    def differing_first_runs(self) -> Mapping[str, tuple[frozenset[str], frozenset[str]]]:
+        """Return the same, but for tests that are there with the plugin alone: the sweep's further runs."""
+        return {test: both for test, both in self.differing().items() if both[0] != {"not run"}}
+
     def exit_codes_differ(self) -> bool:
         """Return whether a run with the plugin had exit codes that no run without it had."""
         return not {run.exit_codes for run in self.with_it} <= {run.exit_codes for run in self.without}

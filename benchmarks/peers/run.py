@@ -61,6 +61,7 @@ def main() -> int:
             rows.append(row(peer, found))
             sections += [section(peer, found), *([sweep_section(peer, swept)] if swept else [])]
             differs = differs or bool(found.differing()) or found.exit_codes_differ()
+            differs = differs or bool(swept and swept.differing_first_runs())
             print(rows[-1], flush=True)
             if asked.report:
                 asked.report.write_text("\n".join([HEAD, *rows, "", *sections]), encoding="utf-8")

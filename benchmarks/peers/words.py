@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import statistics
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from itertools import takewhile
 
 from benchmarks.peers.compare import Comparison
@@ -73,17 +73,13 @@ def sweep_section(peer: Peer, found: Comparison) -> str:
         found: Its runs without the plugin, and the one with the sweep, whose further runs are tests of their own.
     """
     lines = [f"## {peer.name} {peer.version}".rstrip() + ", under other start methods"]
-    first = {test: both for test, both in found.differing().items() if both[0] != {"not run"}}
+    first = found.differing_first_runs()
     lines += ["", *tell_outcomes("ends otherwise in its first run", first)] if first else []
     for path in sorted(found.with_it[0].folder.glob("output-*.txt")):
         told = path.read_text(encoding="utf-8", errors="replace").partition(" tests under other start methods ")[2]
-        lines += ["", *(f"    {line}".rstrip() for line in until_next_section(told.splitlines()[1:]))]
+        section_lines = takewhile(lambda line: not line.startswith("=="), told.splitlines()[1:])
+        lines += ["", *(f"    {line}".rstrip() for line in section_lines)]
     return "\n".join(lines) + "\n"
-
-
-def until_next_section(lines: Sequence[str]) -> Iterator[str]:
-    """Yield the lines of a closing section of pytest."""
-    return takewhile(lambda line: not line.startswith("=="), lines)
 
 
 def tell_outcomes(title: str, tests: Mapping[str, tuple[frozenset[str], frozenset[str]]]) -> list[str]:

@@ -148,6 +148,7 @@ def _be_the_copy(names: Sequence[str], folder: str, reader: int, writer: int) ->
 
 
 def _reason(name: str, output: int) -> str:
+    gc.collect()  # what is open and forgotten is closed by that, here as after the import
     before = dict(_look())
     try:
         with warnings.catch_warnings(action="ignore"):
@@ -160,7 +161,7 @@ def _reason(name: str, output: int) -> str:
     if size := os.fstat(output).st_size:
         text = system.pread(output, min(size, _TOLD), 0).decode("utf-8", errors="replace")
         return f"prints {text!r}"
-    gc.collect()  # what is open and forgotten is closed by that
+    gc.collect()
     for word, now in _look():
         was = before.get(word, {})
         for place in {**was, **now}:

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from .._copies import COPIES
 from .._guard._watcher import Made, Span
 from ._stay import reusable_executors
 
@@ -19,12 +20,12 @@ __all__ = ["OWNERS_MODULES", "Parts", "is_open", "is_worker", "made_by_pid", "ma
 _OWNERS = "pool", "thread pool", "executor", "thread executor", "manager"
 
 _AT_WORK = "RUN", 0
-"""How a pool says that nobody has closed it: that of billiard by a number."""
+"""How a pool says that nobody has closed it; that of billiard says it by a number."""
 
 OWNERS_MODULES = frozenset(
     (
         *("concurrent.futures.process", "concurrent.futures.thread", "concurrent.futures.interpreter"),
-        *("multiprocessing.pool", "multiprocess.pool", "billiard.pool"),
+        *(f"{package}.pool" for package in COPIES),
         *("loky.process_executor", "joblib.externals.loky.process_executor"),
     )
 )

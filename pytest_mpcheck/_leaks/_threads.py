@@ -13,6 +13,7 @@ import threading
 from collections.abc import Callable, Collection, Hashable, Iterable, Iterator
 from typing import Any
 
+from .._copies import COPIES
 from .._finding import Finding
 from .._guard._passage import place
 from .._guard._replacements import Place, Replacements
@@ -30,9 +31,7 @@ _SERVICES = (
     "_pydevd",
     "debugpy.",
     "execnet.",
-    "multiprocessing.resource_sharer",
-    "multiprocess.resource_sharer",
-    "billiard.resource_sharer",
+    *(f"{package}.resource_sharer" for package in COPIES),
     "pydevd",
     "pytest_",
     "tqdm.",

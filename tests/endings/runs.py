@@ -29,6 +29,15 @@ PATIENCE = 30.0
 """Seconds for what comes soon on a quick machine."""
 
 
+def heed_ctrl_c() -> None:
+    """Let Ctrl-C end what is started from now on: a shell lets all that runs in its background ignore it.
+
+    For the main thread, which alone may set handlers.
+    """
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 class Run:
     """A run of pytest, as a process of its own in a process group of its own.
 
@@ -69,8 +78,6 @@ class Run:
             "FAMILY_SORTS": ",".join(sorts),
             "FAMILY_ENDING": ending.name,
         }
-        if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # a shell lets what runs in its background ignore it
-            signal.signal(signal.SIGINT, signal.default_int_handler)
         with open(folder / "output", "wb") as output:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "pytest", *options, "test_family.py"],

@@ -14,7 +14,7 @@ import pytest
 
 from pytest_mpcheck._clock import Deadline, wait_until
 from tests.endings.endings import ENDINGS, Ending
-from tests.endings.runs import Run
+from tests.endings.runs import Run, heed_ctrl_c
 
 METHODS = multiprocessing.get_all_start_methods()
 
@@ -30,6 +30,7 @@ Start = Callable[..., Run]
 @pytest.fixture
 def start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Start]:
     """Start a run of pytest; whatever is left of it ends with the test, which fails of a folder that is left."""
+    heed_ctrl_c()
     runs: list[Run] = []
     temporary = tempfile.TemporaryDirectory(prefix="m")  # short: the forkserver has a socket in there
 
