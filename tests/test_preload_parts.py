@@ -6,6 +6,7 @@ import atexit
 import builtins
 import datetime
 import faulthandler
+import gc
 import importlib
 import importlib.util
 import os
@@ -267,6 +268,17 @@ def test_keepsakes(monkeypatch: pytest.MonkeyPatch) -> None:
     assert found["kept", "parts"] == "list(0x1, tuple(0x2, ))"
 
 
+class Forgotten:
+    """Something open that nobody knows any more, and that is closed when garbage is collected."""
+
+    def __init__(self) -> None:
+        self.itself = self
+        self.number = os.open(os.devnull, os.O_RDONLY)
+
+    def __del__(self) -> None:
+        os.close(self.number)
+
+
 def _raise(error: BaseException) -> Any:
     raise error
 
@@ -285,6 +297,8 @@ def test_a_look_tells_what_an_import_does(
     monkeypatch.setattr(os, "waitpid", lambda *_: _raise(no_children[0]) if no_children else (0, 0))  # not for us here
     output = os.open(tmp_path / "output", os.O_RDWR | os.O_CREAT)
     monkeypatch.setenv("LOOKED", "before")
+    gc.collect()
+    Forgotten()
     try:
         assert _trial._reason("looked_fine", output) == ""
         assert _trial._reason("looked_environ", output) == "changes the environment: environ['LOOKED'] 'x'"
