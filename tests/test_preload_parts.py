@@ -271,9 +271,9 @@ def test_keepsakes(monkeypatch: pytest.MonkeyPatch) -> None:
 class Forgotten:
     """Something open that nobody knows any more, and that is closed when garbage is collected."""
 
-    def __init__(self) -> None:
+    def __init__(self, file: int) -> None:
         self.itself = self
-        self.number = os.open(os.devnull, os.O_RDONLY)
+        self.number = os.dup(file)
 
     def __del__(self) -> None:
         os.close(self.number)
@@ -298,7 +298,8 @@ def test_a_look_tells_what_an_import_does(
     output = os.open(tmp_path / "output", os.O_RDWR | os.O_CREAT)
     monkeypatch.setenv("LOOKED", "before")
     gc.collect()
-    Forgotten()
+    gc.disable()  # by itself it would come at any time
+    Forgotten(output)
     try:
         assert _trial._reason("looked_fine", output) == ""
         assert _trial._reason("looked_environ", output) == "changes the environment: environ['LOOKED'] 'x'"
@@ -309,6 +310,7 @@ def test_a_look_tells_what_an_import_does(
         monkeypatch.setattr(sys, "stdout", None)
         assert _trial._reason("looked_fine", output) == "prints 'said'"
     finally:
+        gc.enable()
         os.close(output)
         for name in ("looked_fine", "looked_environ", "looked_raises"):
             sys.modules.pop(name, None)
