@@ -134,8 +134,8 @@ def test_the_end_of_a_child_is_told_and_not_looked_for(
     os.close(handle)
 
     def at_once(condition: Callable[[], bool], deadline: Deadline) -> bool:
-        assert condition()
-        return True
+        assert condition() or deadline.passed()  # the waits for a child come in slices, of which one may be over
+        return condition()
 
     monkeypatch.setattr(_process, "wait_until", at_once)
     assert [mp_process(abs, -number).result() for number in range(5)] == [*range(5)]
