@@ -430,27 +430,26 @@ def test_things_of_a_child_are_its_span_s(reach: Reach, tmp_path: Path) -> None:
 
 
 def test_processes_of_others_and_helpers_are_not_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    def one(pid: int, parent: int, command: str = "python") -> Straggler:
-        if parent != os.getpid():
-            parent += NOBODYS
-        return Straggler(ProcessId(NOBODYS + pid, str(pid)), parent, scope.session, "python", command)
+    def one(number: int, parent: int | None = None, command: str = "python") -> Straggler:
+        above = os.getpid() if parent is None else NOBODYS + parent
+        return Straggler(ProcessId(NOBODYS + number, str(number)), above, scope.session, "python", command)
 
     scope = Scope.here("")
     living = [
-        one(10, os.getpid()),  # was there before
+        one(10),  # was there before
         one(11, 10),  # and its child, and the child of that
         one(12, 11),
-        one(13, os.getpid(), "-c from multiprocessing.forkserver import main; main()"),
+        one(13, command="-c from multiprocessing.forkserver import main; main()"),
         one(14, 13),  # of the server: whoever asked for it
-        one(15, os.getpid(), "-c from multiprocessing.resource_tracker import main; main()"),
-        one(16, os.getpid()),  # of loky's reusable executor
-        one(17, os.getpid()),  # of a pool of a wider fixture
-        one(18, os.getpid()),  # of a pool that is closed
-        replace(one(19, os.getpid()), session=scope.session + 1),
+        one(15, command="-c from multiprocessing.resource_tracker import main; main()"),
+        one(16),  # of loky's reusable executor
+        one(17),  # of a pool of a wider fixture
+        one(18),  # of a pool that is closed
+        replace(one(19), session=scope.session + 1),
         one(20, 21),  # an orphan
         one(22, 22),
     ]
-    zombies = [one(30, os.getpid()), one(31, os.getpid()), one(32, os.getpid())]
+    zombies = [one(30), one(31), one(32)]
     monkeypatch.setattr(Scope, "family", lambda scope, outsiders: (tuple(living), tuple(zombies)))
     executor = Thing(_processes={16: Thing(pid=NOBODYS + 16)})
     monkeypatch.setitem(sys.modules, "loky.reusable_executor", Thing(_executor=executor))
